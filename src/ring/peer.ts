@@ -1,0 +1,23 @@
+/** What one peer knows of another: enough to call it and to choose it as a holder. */
+import { optional, struct, text, type Codec } from '../base/codec.js';
+import { limits } from '../base/limits.js';
+import { type Id, idCodec } from './identifier.js';
+
+/** A node of the ring, and how to reach it. What it says is proved by the TLS handshake with `address`. */
+export interface PeerRef {
+  /** Its place on the ring. */
+  readonly id: Id;
+  /** The machine it runs on: peers with one machine are virtual nodes of it, and hold one copy between them. */
+  readonly machine: Id;
+  /** Where it listens: `host:port`. */
+  readonly address: string;
+  /** What fails together with it (a room, a house, a provider), if its operator said so. */
+  readonly zone?: string;
+}
+
+export const peerCodec: Codec<PeerRef> = struct({
+  id: idCodec,
+  machine: idCodec,
+  address: text(limits.addressBytes),
+  zone: optional(text(limits.zoneBytes)),
+});

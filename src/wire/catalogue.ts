@@ -1,0 +1,239 @@
+/**
+ * The catalogue of requests: every method with its request, its answer, who may call it, the body that goes with it
+ * and the time it is given. Handlers are in src/node/handlers, one file each; docs/protocol.md says the same in prose.
+ */
+import {
+  binary,
+  boolean,
+  type Codec,
+  integer,
+  list,
+  nullable,
+  oneOf,
+  optional,
+  struct,
+  text,
+} from '../base/codec.js';
+import { limits } from '../base/limits.js';
+import { idCodec } from '../ring/identifier.js';
+import { peerCodec } from '../ring/peer.js';
+import type { CallerKind } from './identity.js';
+
+/** What the dispatcher and the transports need to know of a method. */
+export interface MethodSpec<Request, Response> {
+  readonly request: Codec<Request>;
+  readonly response: Codec<Response>;
+  /** Who may call it. Everybody else gets FORBIDDEN. */
+  readonly callers: readonly CallerKind[];
+  /** The most bytes that may follow the header of a request, and of an answer. */
+  readonly requestBodyBytes: number;
+  readonly responseBodyBytes: number;
+  /** The deadline when the caller names none. */
+  readonly timeoutMs: number;
+  /** `ring`: keeps the ring in order, and has a lane of its own. `data`: passes the bounded pool. */
+  readonly lane: 'ring' | 'data';
+}
+
+function method<Request, Response>(
+  spec: Pick<MethodSpec<Request, Response>, 'request' | 'response' | 'callers' | 'lane'> &
+    Partial<MethodSpec<Request, Response>>,
+): MethodSpec<Request, Response> {
+  return {
+    requestBodyBytes: 0,
+    responseBodyBytes: 0,
+    timeoutMs: spec.lane === 'ring' ? 3_000 : 30_000,
+    ...spec,
+  };
+}
+
+const nothing = struct({});
+const peers = list(peerCodec, limits.successorListLength + 1);
+const timeMs = integer(0, Number.MAX_SAFE_INTEGER);
+const sizeBytes = integer(0, Number.MAX_SAFE_INTEGER);
+
+export const methods = {
+  /** Is the peer there? Answered at once, whatever else it is doing. */
+  ping: method({ request: nothing, response: nothing, callers: ['peer', 'user'], lane: 'ring' }),
+
+  /**
+   * One step of a lookup. `found`: `peers` begins with the peer responsible for `key` and goes on with its successors,
+   * as far as the answering peer knows. Otherwise `peers` are closer to the key than the answering peer, best first.
+   */
+  successor: method({
+    request: struct({ key: idCodec }),
+    response: struct({ found: boolean, peers }),
+    callers: ['peer', 'user'],
+    lane: 'ring',
+  }),
+
+  /** The peer's predecessor, or null while it knows none. */
+  predecessor: method({
+    request: nothing,
+    response: struct({ predecessor: nullable(peerCodec) }),
+    callers: ['peer', 'user'],
+    lane: 'ring',
+  }),
+
+  /** The peer's pointers as of one moment: what stabilize, join and a look at the ring need. */
+  successorList: method({
+    request: nothing,
+    response: struct({ self: peerCodec, predecessor: nullable(peerCodec), successors: peers }),
+    callers: ['peer', 'user'],
+    lane: 'ring',
+  }),
+
+  /** "I may be your predecessor." The caller has to be `peer`. */
+  notify: method({
+    request: struct({ peer: peerCodec }),
+    response: nothing,
+    callers: ['peer'],
+    lane: 'ring',
+  }),
+
+  /** The distinct peers that the fingers point to, nearest first. */
+  fingerTable: method({
+    request: nothing,
+    response: struct({ fingers: list(peerCodec, limits.fingers) }),
+    callers: ['peer', 'user'],
+    lane: 'ring',
+  }),
+
+  /** "I am leaving": the caller's neighbours close the gap at once. The caller has to be `peer`. */
+  leave: method({
+    request: struct({ peer: peerCodec, predecessor: nullable(peerCodec), successors: peers }),
+    response: nothing,
+    callers: ['peer'],
+    lane: 'ring',
+  }),
+
+  /**
+   * Keeps a block; the body is its bytes. From a user: the peer responsible for `id` also hands it to the other
+   * holders, and answers when a majority of them has it on disk. From a peer: it is kept here, for `owner`.
+   */
+  postBlock: method({
+    request: struct({ id: idCodec, owner: optional(idCodec) }),
+    response: struct({ isNew: boolean, copies: integer(1, limits.replicasMax) }),
+    callers: ['peer', 'user'],
+    requestBodyBytes: limits.blockBytes,
+    timeoutMs: 60_000,
+    lane: 'data',
+  }),
+
+  /** A block's bytes, or `length` of them from `offset`. NOT_FOUND when this peer does not hold it. */
+  getBlock: method({
+    request: struct({
+      id: idCodec,
+      offset: optional(integer(0, limits.blockBytes)),
+      length: optional(integer(0, limits.blockBytes)),
+    }),
+    response: struct({ sizeBytes }),
+    callers: ['peer', 'user'],
+    responseBodyBytes: limits.blockBytes,
+    timeoutMs: 60_000,
+    lane: 'data',
+  }),
+
+  /**
+   * Which of these blocks are kept. A hit touches: a delete that was decided before now spares it, and the user counts
+   * as an owner. From a user, true means that a majority of the holders has it; from a peer, that this peer has it.
+   */
+  hasBlocks: method({
+    request: struct({ ids: list(idCodec, limits.hasBlocksIds), owner: optional(idCodec) }),
+    response: struct({ present: list(boolean, limits.hasBlocksIds) }),
+    callers: ['peer', 'user'],
+    lane: 'data',
+  }),
+
+  /**
+   * Gives up a user's ownership of a block, unless it was touched after `liveSetAtMs`, when the caller took stock of
+   * what it still needs. Without owners the block goes to the trash.
+   */
+  deleteBlock: method({
+    request: struct({ id: idCodec, liveSetAtMs: timeMs, owner: optional(idCodec) }),
+    response: struct({ released: boolean }),
+    callers: ['peer', 'user'],
+    lane: 'data',
+  }),
+
+  /** Keeps a signed record (the body), as postBlock does a block. CONFLICT names the sequence number that is held. */
+  postRecord: method({
+    request: struct({ id: idCodec }),
+    response: struct({ copies: integer(1, limits.replicasMax) }),
+    callers: ['peer', 'user'],
+    requestBodyBytes: limits.recordBytes,
+    lane: 'data',
+  }),
+
+  /** The record that this peer holds under an id, a tombstone included. NOT_FOUND when there is none. */
+  getRecord: method({
+    request: struct({ id: idCodec }),
+    response: nothing,
+    callers: ['peer', 'user'],
+    responseBodyBytes: limits.recordBytes,
+    lane: 'data',
+  }),
+
+  /** Replaces a record by its tombstone: a record signed like any other, marked deleted (the body). */
+  deleteRecord: method({
+    request: struct({ id: idCodec }),
+    response: struct({ copies: integer(1, limits.replicasMax) }),
+    callers: ['peer', 'user'],
+    requestBodyBytes: limits.recordBytes,
+    lane: 'data',
+  }),
+
+  /** Trades an invite for a certificate. The one method for callers without one. */
+  enroll: method({
+    request: struct({
+      kind: oneOf('peer', 'user'),
+      /** The invite's one-time secret. */
+      secret: binary(32),
+      /** The Ed25519 public key of the peer, or of the user's device. The signature below proves its possession. */
+      publicKey: binary(32),
+      /** For a user: the user's own Ed25519 public key. */
+      userKey: optional(binary(32)),
+      /** By `publicKey`, over the statement that src/identity/enrollment.ts describes. */
+      signature: binary(64),
+      /** For a user: by `userKey`, over the same statement. */
+      userSignature: optional(binary(64)),
+    }),
+    response: struct({
+      /** The new certificate, DER. */
+      certificate: binary(1, limits.certificateBytes),
+      /** Peers to begin with. */
+      peers: list(peerCodec, limits.successorListLength + 1),
+    }),
+    callers: ['stranger', 'peer', 'user'],
+    lane: 'data',
+  }),
+
+  /** What the peer says of itself; `usedBytes` is the caller's share when the caller is a user. */
+  status: method({
+    request: nothing,
+    response: struct({
+      self: peerCodec,
+      version: text(64),
+      keys: sizeBytes,
+      bytes: sizeBytes,
+      capacityBytes: nullable(sizeBytes),
+      keysShort: sizeBytes,
+      replicas: integer(1, limits.replicasMax),
+      usedBytes: sizeBytes,
+      quotaBytes: nullable(sizeBytes),
+    }),
+    callers: ['peer', 'user'],
+    lane: 'data',
+  }),
+} as const;
+
+/** The name of a method, as it stands in a frame. */
+export type MethodName = keyof typeof methods;
+export type RequestOf<M extends MethodName> =
+  (typeof methods)[M] extends MethodSpec<infer Request, infer _Response> ? Request : never;
+export type ResponseOf<M extends MethodName> =
+  (typeof methods)[M] extends MethodSpec<infer _Request, infer Response> ? Response : never;
+
+/** Whether a text from a frame names a method. */
+export function isMethodName(name: string): name is MethodName {
+  return Object.hasOwn(methods, name);
+}
