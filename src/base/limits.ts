@@ -40,6 +40,8 @@ export const limits = Object.freeze({
   hasBlocksIds: 1024,
   /** Entries of a successor list: half of the peers may die at once and one in 65,536 loses all its successors. */
   successorListLength: 16,
+  /** Peers that the end of a lookup names at least, where the ring has them: the holders of a key and their stand-ins. */
+  holdersNamed: 6,
   /** Fingers: one for each bit of an identifier. */
   fingers: 256,
   /** Closer peers named in one answer of a lookup step: the best and its stand-ins. */

@@ -1,0 +1,61 @@
+/** One step of a lookup, as the peer that is asked sees it. */
+import { limits } from '../base/limits.js';
+import type { Id } from './identifier.js';
+import { between, inHalfOpen } from './interval.js';
+import type { PeerRef } from './peer.js';
+import { type RingState, seesWholeRing } from './state.js';
+
+/** An answer to "who is responsible for this key?". */
+export interface LookupStep {
+  /** Whether `peers` begins with the responsible peer; otherwise they are closer to the key, best first. */
+  readonly found: boolean;
+  readonly peers: readonly PeerRef[];
+}
+
+/**
+ * What a peer answers: the responsible peer and those behind it when its own pointers tell, else the closest ones
+ * before the key that it knows.
+ * @param others peers beside the successors: fingers, remembered ones. Any order.
+ */
+export function lookupStep(state: RingState, others: Iterable<PeerRef>, key: Id): LookupStep {
+  const { self, predecessor, successors } = state;
+  if (successors.length === 0 && predecessor === null) return { found: true, peers: [self] };
+  if (predecessor !== null && inHalfOpen(predecessor.id, key, self.id)) {
+    return { found: true, peers: [self, ...successors] };
+  }
+  const at = indexOfOwner(state, key);
+  if (at >= 0) {
+    const behind = successors.slice(at);
+    // Who sees the whole ring can name the holders beyond its own place as well.
+    return {
+      found: true,
+      peers: seesWholeRing(state) ? [...behind, self, ...successors.slice(0, at)] : behind,
+    };
+  }
+  return {
+    found: false,
+    peers: closestBefore(self.id, [...successors, ...others], key, limits.lookupCandidates),
+  };
+}
+
+/** Where in the successor list the owner of `key` stands, or -1 when the list does not reach it. */
+function indexOfOwner({ self, successors }: RingState, key: Id): number {
+  let before = self.id;
+  for (const [at, { id }] of successors.entries()) {
+    if (inHalfOpen(before, key, id)) return at;
+    before = id;
+  }
+  return -1;
+}
+
+/** The peers between `from` and `key`, nearest to the key first, each once, at most `limit`. */
+export function closestBefore(
+  from: Id,
+  peers: Iterable<PeerRef>,
+  key: Id,
+  limit: number,
+): readonly PeerRef[] {
+  const seen = new Map<Id, PeerRef>();
+  for (const peer of peers) if (between(from, peer.id, key)) seen.set(peer.id, peer);
+  return [...seen.values()].sort((a, b) => (between(from, a.id, b.id) ? 1 : -1)).slice(0, limit);
+}

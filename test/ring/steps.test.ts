@@ -1,0 +1,183 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+import { type Random, seededRandom } from '../../src/base/random.js';
+import type { Id } from '../../src/ring/identifier.js';
+import { aloneState, faultIn, firstSuccessor, type RingState, seesWholeRing } from '../../src/ring/state.js';
+import * as steps from '../../src/ring/steps.js';
+import { idAt, peerAt } from './fixtures.js';
+
+const listLength = 3;
+
+/** A ring whose peers ask each other directly: every question is answered at once, or its peer is dead. */
+class DirectRing {
+  readonly states = new Map<Id, RingState>();
+
+  found(place: number): void {
+    this.states.set(idAt(place), aloneState(peerAt(place)));
+  }
+
+  join(place: number, through: Id): boolean {
+    const member = this.states.get(through);
+    if (member === undefined || !steps.isPlaceOf(peerAt(place), member)) return false;
+    this.states.set(idAt(place), steps.join(peerAt(place), member, listLength));
+    return true;
+  }
+
+  crash(id: Id): void {
+    this.states.delete(id);
+  }
+
+  /** Whether every other member would still have a live successor if this one died. */
+  mayCrash(id: Id): boolean {
+    for (const { self, successors } of this.states.values()) {
+      if (self.id === id) continue;
+      const others = successors.filter((peer) => peer.id !== id && this.states.has(peer.id));
+      if (others.length === 0 && this.states.size > 2) return false;
+    }
+    return this.states.size > 1;
+  }
+
+  stabilize(id: Id): void {
+    const state = this.states.get(id);
+    if (state === undefined) return;
+    const answer = this.states.get(firstSuccessor(state).id);
+    const step =
+      answer === undefined ? steps.stabilizeWithoutAnswer(state) : steps.stabilize(state, answer, listLength);
+    this.apply(id, step);
+  }
+
+  apply(id: Id, { state, next }: steps.Step): void {
+    this.states.set(id, state);
+    if (next.do === 'ask') {
+      const answer = this.states.get(next.peer.id);
+      this.apply(
+        id,
+        answer === undefined
+          ? steps.stabilizeFromPredecessorWithoutAnswer(state)
+          : steps.stabilizeFromPredecessor(state, answer, listLength),
+      );
+    } else if (next.do === 'notify') {
+      this.notify(next.peer.id, id);
+    }
+  }
+
+  notify(id: Id, from: Id): void {
+    const state = this.states.get(id);
+    const candidate = this.states.get(from)?.self;
+    if (state === undefined || candidate === undefined) return;
+    const rectified = steps.rectify(state, candidate);
+    if (rectified !== undefined) this.states.set(id, rectified);
+    else if (state.predecessor !== null && !this.states.has(state.predecessor.id)) {
+      this.states.set(id, steps.rectifyAfterPing(state, candidate));
+    }
+  }
+
+  checkPredecessor(id: Id): void {
+    const state = this.states.get(id);
+    if (state === undefined || state.predecessor === null || this.states.has(state.predecessor.id)) return;
+    this.states.set(id, steps.forgetPredecessor(state));
+  }
+
+  round(): void {
+    for (const id of [...this.states.keys()]) {
+      this.stabilize(id);
+      this.checkPredecessor(id);
+    }
+  }
+
+  /** All members on one ring, each pointing at its true neighbours, with full lists. */
+  isIdeal(): boolean {
+    const ids = [...this.states.keys()].sort();
+    return ids.every((id, at) => {
+      const state = this.states.get(id)!;
+      const behind = [...ids.slice(at + 1), ...ids.slice(0, at)].slice(0, listLength);
+      const before = ids.length === 1 ? undefined : ids.at(at - 1);
+      return (
+        state.predecessor?.id === before &&
+        JSON.stringify(state.successors.map((p) => p.id)) === JSON.stringify(behind)
+      );
+    });
+  }
+}
+
+function pick<T>(random: Random, values: readonly T[]): T {
+  return values[random.below(values.length)]!;
+}
+
+describe('the steps of the ring', () => {
+  it('make one ring of two out of one peer and a newcomer', () => {
+    const ring = new DirectRing();
+    ring.found(7);
+    expect(ring.join(3, idAt(7))).to.equal(true);
+    for (let round = 0; round < 3; round += 1) ring.round();
+    expect(ring.isIdeal()).to.equal(true);
+    expect(seesWholeRing(ring.states.get(idAt(7))!)).to.equal(true);
+  });
+
+  it('leave a ring of one behind when the other of two dies', () => {
+    const ring = new DirectRing();
+    ring.found(7);
+    ring.join(3, idAt(7));
+    for (let round = 0; round < 3; round += 1) ring.round();
+    ring.crash(idAt(3));
+    for (let round = 0; round < 3; round += 1) ring.round();
+    expect(ring.states.get(idAt(7))).to.deep.equal(aloneState(peerAt(7)));
+  });
+
+  it('keep every list in order, and come to the ideal ring when churn stops', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0x7fffffff }), (seed) => {
+        const random = seededRandom(seed);
+        const ring = new DirectRing();
+        ring.found(random.below(64));
+        for (let step = 0; step < 200; step += 1) {
+          const ids = [...ring.states.keys()];
+          const chance = random.below(10);
+          const place = random.below(64);
+          if (chance === 0 && !ring.states.has(idAt(place))) ring.join(place, pick(random, ids));
+          else if (chance === 1 && ring.mayCrash(ids[0]!)) ring.crash(ids[0]!);
+          else if (chance < 4) ring.checkPredecessor(pick(random, ids));
+          else ring.stabilize(pick(random, ids));
+          for (const state of ring.states.values())
+            expect(faultIn(state), `seed ${seed}`).to.equal(undefined);
+        }
+        for (let round = 0; round < 4 * ring.states.size + 4 && !ring.isIdeal(); round += 1) ring.round();
+        expect(
+          ring.isIdeal(),
+          `seed ${seed}: ${JSON.stringify([...ring.states.values()], null, 1)}`,
+        ).to.equal(true);
+        const before = JSON.stringify([...ring.states.entries()]);
+        ring.round();
+        expect(JSON.stringify([...ring.states.entries()]), 'an ideal ring is quiet').to.equal(before);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('close the gap at once when a neighbour says that it leaves', () => {
+    const [a, b, c] = [peerAt(1), peerAt(2), peerAt(3)];
+    const leaving = { self: b, predecessor: a, successors: [c, a] };
+    expect(
+      steps.afterLeave({ self: a, predecessor: c, successors: [b, c] }, leaving, listLength),
+    ).to.deep.equal({
+      self: a,
+      predecessor: c,
+      successors: [c],
+    });
+    expect(
+      steps.afterLeave({ self: c, predecessor: b, successors: [a, b] }, leaving, listLength),
+    ).to.deep.equal({
+      self: c,
+      predecessor: a,
+      successors: [a],
+    });
+    expect(
+      steps.afterLeave(
+        { self: a, predecessor: b, successors: [b] },
+        { self: b, predecessor: a, successors: [a] },
+        3,
+      ),
+    ).to.deep.equal(aloneState(a));
+  });
+});
