@@ -24,13 +24,13 @@ export function lookupStep(state: RingState, others: Iterable<PeerRef>, key: Id)
     return { found: true, peers: [self, ...successors] };
   }
   const at = indexOfOwner(state, key);
-  if (at >= 0) {
-    const behind = successors.slice(at);
-    // Who sees the whole ring can name the holders beyond its own place as well.
-    return {
-      found: true,
-      peers: seesWholeRing(state) ? [...behind, self, ...successors.slice(0, at)] : behind,
-    };
+  if (at >= 0 && seesWholeRing(state)) {
+    return { found: true, peers: [...successors.slice(at), self, ...successors.slice(0, at)] };
+  }
+  // Near its end the list names the owner but hardly anyone behind it, who would stand in for a dead owner: a closer
+  // peer can. The first successor is answered in any case, since nobody is closer.
+  if (at === 0 || (at > 0 && successors.length - at >= limits.holdersNamed)) {
+    return { found: true, peers: successors.slice(at) };
   }
   return {
     found: false,
