@@ -15,6 +15,7 @@ export const errorCodes = {
   NOT_ADMITTED: 'the identity, invite, key or passphrase was refused',
   FORBIDDEN: 'the caller is known, and may not do this',
   NOT_FOUND: 'there is no such value, snapshot, file or user',
+  MISSING: 'data that should be there is on no peer that can be reached',
   DAMAGED: 'bytes do not match their id, signature or seal',
   CONFLICT: 'another value was accepted first',
   BUSY: 'the queue is full; come back later',

@@ -62,6 +62,26 @@ export const limits = Object.freeze({
   certificateBytes: 4 * KiB,
   /** Copies of a value that a policy may ask for. */
   replicasMax: 16,
+  /** When a refused caller is asked to come back. */
+  busyRetryMs: 200,
+  /** When a caller that met changing ring pointers is asked to come back: about a round trip. */
+  unsettledRetryMs: 50,
+  /** Questions to a silent peer before it counts as dead for routing, their deadline, and the pause before each: a peer
+   * whose process is gone is dropped within a second, one that is silent within six. */
+  deathPings: 3,
+  deathPingTimeoutMs: 1500,
+  deathPingPauseMs: 300,
+  /** Copies still on their way after their writes were acknowledged, each holding a block's bytes. */
+  copiesUnderWay: 16,
+  /** Connections to the administration socket at once. */
+  adminConnections: 16,
+  /** How long a client tries a request again while peers are busy or the ring closes a gap. */
+  clientRetryMs: 30 * second,
+  /** Files that a backup reads at once; each has a buffer of its own. */
+  backupFilesAtOnce: 8,
+  backupReadBytes: 1 * MiB,
+  /** Notifies that wait for their turn. Later ones repeat themselves. */
+  waitingNotifies: 32,
   /** A record's kind and name. */
   recordNameBytes: 255,
 });

@@ -200,6 +200,8 @@ export const methods = {
     response: struct({
       /** The new certificate, DER. */
       certificate: binary(1, limits.certificateBytes),
+      /** The ring authority's own certificate, DER. The invite's fingerprint says whether it is the right one. */
+      authority: binary(1, limits.certificateBytes),
       /** Peers to begin with. */
       peers: list(peerCodec, limits.successorListLength + 1),
     }),

@@ -1,6 +1,8 @@
 /** What the client's folders use of the wire: the contract, and the types that its messages are made of. */
 export { type Id, idCodec, idFromBytes, idToBytes, parseId, shortId } from '../ring/identifier.js';
+export { inHalfOpen } from '../ring/interval.js';
 export { type PeerRef } from '../ring/peer.js';
 export * from './catalogue.js';
 export * from './identity.js';
+export * from './lookup.js';
 export * from './transport.js';

@@ -1,0 +1,317 @@
+/**
+ * A backup: what is found on this machine goes into the archive, bottom up, and a snapshot names it.
+ *
+ * Files are read several at a time; a directory's tree is written when all that is in it has been. A file that has
+ * not changed since it was last read, as its size and times tell, is not read again, provided the ring still has all
+ * of it. Write order: file contents, trees, the catalog, and last the record that names it: a backup that is cut off
+ * leaves nothing that refers to something missing, and what it has stored is found by the next one.
+ */
+import { bytesEqual } from '../base/bytes.js';
+import { type ErrorCode, hasCode, PeerStoreError } from '../base/errors.js';
+import type { FileInfo, FileSystem } from '../base/filesystem.js';
+import { limits } from '../base/limits.js';
+import { absolutePath, pathComponents } from '../base/paths.js';
+import type { Draft, DraftEntry } from '../archive/draft.js';
+import type { BlockSink } from '../archive/ports.js';
+import { makeSnapshot, type Snapshot } from '../archive/snapshot.js';
+import { ArchiveWriter } from '../archive/writer.js';
+import type { Content } from '../archive/entry.js';
+import type { BackupCache } from './backup-cache.js';
+import { addSnapshot, loadSnapshots } from './catalog.js';
+import { type Problem, ProblemError, type Report } from './problem.js';
+import { SourceFile } from './read-file.js';
+import { type FoundFile, linkGroupOf, scan, type ScanEvent } from './scan.js';
+import type { Session } from './session.js';
+import { Tasks } from './tasks.js';
+
+export interface BackupOptions {
+  readonly fileSystem: FileSystem;
+  readonly cache: BackupCache;
+  /** Where relative paths start. */
+  readonly cwd: Uint8Array;
+  readonly paths: readonly Uint8Array[];
+  readonly host: string;
+  readonly tags: readonly string[];
+  readonly exclude?: (path: Uint8Array, isDirectory: boolean) => boolean;
+  /** Only finds out what would be stored. */
+  readonly dryRun?: boolean;
+  readonly report: Report;
+  /** Called with what has been done since the last call. */
+  readonly progress?: (done: { readonly files: number; readonly bytes: number }) => void;
+}
+
+export interface BackupSummary {
+  /** Null after a dry run. */
+  readonly snapshot: string | null;
+  readonly files: number;
+  readonly dirs: number;
+  /** Bytes of the files. */
+  readonly bytes: number;
+  /** Bytes of the chunks that were not stored before. */
+  readonly newBytes: number;
+  /** Bytes of the blocks that were added, one copy each. */
+  readonly storedBytes: number;
+  readonly errors: number;
+}
+
+/**
+ * Backs the paths up.
+ * @throws PeerStoreError USAGE when a path is not there; NO_SPACE, UNREACHABLE, TOO_FEW_COPIES when the ring cannot keep
+ *   it; CANCELLED. What was stored until then is found by the next run.
+ */
+export async function backup(session: Session, options: BackupOptions): Promise<BackupSummary> {
+  const run = new BackupRun(session, options);
+  return run.run();
+}
+
+/** A directory whose contents are being found. */
+interface OpenDirectory {
+  readonly info: FileInfo;
+  readonly name: Uint8Array;
+  /** In the order of names; undefined for what could not be read. */
+  readonly entries: Promise<DraftEntry | undefined>[];
+}
+
+/** A file's content, and what the archive says of it. */
+interface Stored {
+  readonly info: FileInfo;
+  readonly content: Content | Draft;
+  readonly sizeBytes: number;
+}
+
+class BackupRun {
+  readonly #session: Session;
+  readonly #options: BackupOptions;
+  readonly #writer: ArchiveWriter;
+  readonly #tasks: Tasks;
+  readonly #buffers: Uint8Array[] = [];
+  /** Contents of files with several names, until all names were met. */
+  readonly #linked = new Map<string, { readonly stored: Promise<Stored | undefined>; left: number }>();
+  #files = 0;
+  #dirs = 0;
+  #bytes = 0;
+  #newBytes = 0;
+  #errors = 0;
+
+  constructor(session: Session, options: BackupOptions) {
+    this.#session = session;
+    this.#options = options;
+    const { secrets, compressor, reader } = session;
+    const sink = options.dryRun === true ? withoutStoring(session.blocks) : session.blocks;
+    this.#writer = new ArchiveWriter({ secrets, compressor, sink, index: options.cache.chunks, reader });
+    this.#tasks = new Tasks(limits.backupFilesAtOnce, 'the backup was interrupted', session.signal);
+  }
+
+  async run(): Promise<BackupSummary> {
+    const { clock, signal } = this.#session;
+    const { fileSystem, paths, cwd, exclude, dryRun } = this.#options;
+    const timeMs = clock.nowMs();
+    const events = scan(paths, {
+      fileSystem,
+      cwd,
+      report: (found) => this.#report(found),
+      ...(exclude === undefined ? {} : { exclude }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const root = await this.#writeAll(events);
+    await this.#writer.flush();
+    let snapshot: Snapshot | undefined;
+    if (dryRun !== true) {
+      snapshot = await this.#snapshot(await root.settled(), timeMs);
+      await addSnapshot(this.#session, this.#writer, snapshot);
+    }
+    await this.#writer.finish();
+    return {
+      snapshot: snapshot?.id ?? null,
+      files: this.#files,
+      dirs: this.#dirs,
+      bytes: this.#bytes,
+      newBytes: this.#newBytes,
+      storedBytes: this.#writer.stats.bytes,
+      errors: this.#errors,
+    };
+  }
+
+  async #snapshot(root: Content, timeMs: number): Promise<Snapshot> {
+    const { paths, cwd, host, tags } = this.#options;
+    const absolute = paths.map((path) => absolutePath(pathComponents(cwd, path)));
+    const parent = (await loadSnapshots(this.#session))
+      .filter((one) => one.host === host && samePaths(one.paths, absolute))
+      .at(-1);
+    return makeSnapshot({
+      timeMs,
+      host,
+      user: this.#session.keys.name,
+      paths: absolute,
+      tags,
+      root,
+      files: this.#files,
+      dirs: this.#dirs,
+      bytes: this.#bytes,
+      newBytes: this.#newBytes,
+      storedBytes: this.#writer.stats.bytes,
+      errors: this.#errors,
+      ...(parent === undefined ? {} : { parent: parent.id }),
+    });
+  }
+
+  /** Turns the walk into trees. @returns the tree of `/`. */
+  async #writeAll(events: AsyncIterable<ScanEvent>): Promise<Draft> {
+    const open: OpenDirectory[] = [];
+    let root: Promise<Draft> | undefined;
+    try {
+      for await (const event of events) {
+        this.#tasks.check();
+        const directory = open.at(-1);
+        switch (event.kind) {
+          case 'enter':
+            open.push({ info: event.info, name: event.name, entries: [] });
+            break;
+          case 'leave': {
+            open.pop();
+            if (directory === undefined) throw new Error('broken rule: a directory is entered before it is left');
+            const tree = this.#writeTree(directory);
+            const parent = open.at(-1);
+            if (parent === undefined) root = tree;
+            else parent.entries.push(this.#directoryEntry(directory, tree));
+            break;
+          }
+          case 'file':
+            directory?.entries.push(await this.#startFile(event));
+            break;
+          case 'symlink':
+            this.#counted(0);
+            directory?.entries.push(
+              Promise.resolve({ type: 'symlink', ...common(event.name, event.info), target: event.target }),
+            );
+            break;
+        }
+      }
+    } catch (error) {
+      this.#tasks.fail(error);
+    }
+    await this.#tasks.finish();
+    if (root === undefined) throw new PeerStoreError('IO', 'the root directory cannot be read');
+    return root;
+  }
+
+  /** Begins a tree; its failure ends the backup, whoever waits for it. */
+  #writeTree(directory: OpenDirectory): Promise<Draft> {
+    this.#dirs += 1;
+    const tree = Promise.all(directory.entries).then((entries) =>
+      this.#writer.writeTree(entries.filter((entry) => entry !== undefined)),
+    );
+    tree.catch((error: unknown) => this.#tasks.fail(error));
+    return tree;
+  }
+
+  async #directoryEntry(directory: OpenDirectory, tree: Promise<Draft>): Promise<DraftEntry> {
+    return { type: 'directory', ...common(directory.name, directory.info), content: await tree };
+  }
+
+  /** Begins a file as soon as there is room. @returns what becomes its entry. */
+  async #startFile(found: FoundFile): Promise<Promise<DraftEntry | undefined>> {
+    const linkGroup = linkGroupOf(found.info);
+    const before = linkGroup === undefined ? undefined : this.#linked.get(linkGroup);
+    let stored = before?.stored;
+    if (stored === undefined) {
+      stored = await new Promise<Promise<Stored | undefined>>((resolve, reject) => {
+        this.#tasks
+          .start(1, async () => {
+            const storing = this.#store(found);
+            resolve(storing);
+            await storing;
+          })
+          .catch(reject);
+      });
+    }
+    if (linkGroup !== undefined) {
+      const left = (before?.left ?? found.info.nlink) - 1;
+      if (left > 0) this.#linked.set(linkGroup, { stored, left });
+      else this.#linked.delete(linkGroup);
+    }
+    const entry = stored.then((file): DraftEntry | undefined => {
+      if (file === undefined) return undefined;
+      return {
+        type: 'file',
+        ...common(found.name, file.info),
+        sizeBytes: file.sizeBytes,
+        content: file.content,
+        ...(linkGroup === undefined ? {} : { linkGroup }),
+      };
+    });
+    entry.catch(() => undefined);
+    return entry;
+  }
+
+  /** Stores a file, or finds it stored. @returns undefined, and a report, when it cannot be read. */
+  async #store(found: FoundFile): Promise<Stored | undefined> {
+    const { cache, fileSystem } = this.#options;
+    const known = cache.files.get(found.path, found.info);
+    if (known !== undefined && (await this.#writer.reuse(known))) {
+      this.#counted(found.info.sizeBytes);
+      return { info: found.info, content: known, sizeBytes: found.info.sizeBytes };
+    }
+    const buffer = this.#buffers.pop() ?? new Uint8Array(limits.backupReadBytes);
+    let file: SourceFile | undefined;
+    try {
+      const openedMs = this.#session.clock.nowMs();
+      file = await SourceFile.open(fileSystem, found.path);
+      const written = await this.#writer.writeContent(file.pieces(buffer, this.#tasks.signal));
+      const change = await file.change();
+      if (change === undefined) this.#remember(found.path, file.info, openedMs, written.content);
+      else this.#report(change);
+      this.#newBytes += written.newBytes;
+      this.#counted(written.sizeBytes);
+      return { info: file.info, content: written.content, sizeBytes: written.sizeBytes };
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      this.#report(error.problem);
+      return undefined;
+    } finally {
+      await file?.close();
+      this.#buffers.push(buffer);
+    }
+  }
+
+  /** Lets the cache know the file, once all of it is in the ring. A failure of the writer is not the cache's affair. */
+  #remember(path: Uint8Array, info: FileInfo, openedMs: number, draft: Draft): void {
+    if (this.#options.dryRun === true) return;
+    void draft.settled().then(
+      (content) => this.#options.cache.files.set(path, info, openedMs, content),
+      () => undefined,
+    );
+  }
+
+  #counted(bytes: number): void {
+    this.#files += 1;
+    this.#bytes += bytes;
+    this.#options.progress?.({ files: 1, bytes });
+  }
+
+  #report(found: Problem): void {
+    this.#errors += 1;
+    this.#options.report(found);
+  }
+}
+
+function common(name: Uint8Array, { mode, uid, gid, mtimeNs }: FileInfo) {
+  return { name, mode, uid, gid, mtimeNs };
+}
+
+function samePaths(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  return a.length === b.length && a.every((path, at) => bytesEqual(path, b[at] ?? path));
+}
+
+/** Answers truly what is stored, and stores nothing. */
+function withoutStoring(sink: BlockSink): BlockSink {
+  return { has: (ids) => sink.has(ids), put: () => Promise.resolve({ isNew: true }) };
+}
+
+/** Failures after which a backup may simply be run again: what it has stored is found. */
+export const passingBackupFailures: readonly ErrorCode[] = ['CANCELLED', 'UNREACHABLE', 'TIMEOUT', 'BUSY', 'TOO_FEW_COPIES'];
+
+/** Whether running the same backup again makes sense. */
+export function mayRunAgain(error: unknown): boolean {
+  return hasCode(error, ...passingBackupFailures);
+}

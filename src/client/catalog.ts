@@ -1,0 +1,97 @@
+/**
+ * A user's snapshots: each device keeps a catalog of its own, whose head is in a record that only it writes. What the
+ * user sees is all of them together, without those that some device has forgotten.
+ */
+import { hasCode, PeerStoreError } from '../base/errors.js';
+import type { ArchiveWriter } from '../archive/writer.js';
+import { type CatalogHead, openHead, sealHead, type Snapshot } from '../archive/snapshot.js';
+import { signRecord } from '../identity/record.js';
+import { loadProfile } from './profile.js';
+import type { Session } from './session.js';
+
+const recordKind = 'snapshots';
+const recordName = '';
+/** Attempts to add a snapshot while another process of the same device adds one. */
+const saveAttempts = 8;
+
+interface DeviceCatalog {
+  /** 0 while there is none. */
+  readonly sequence: number;
+  readonly head: CatalogHead | undefined;
+}
+
+async function loadDevice(session: Session, deviceKey: Uint8Array): Promise<DeviceCatalog> {
+  const record = await session.records.get(recordKind, deviceKey, recordName);
+  if (record === undefined || record.deleted) return { sequence: record?.sequence ?? 0, head: undefined };
+  return { sequence: record.sequence, head: openHead(session.secrets, record.value) };
+}
+
+/**
+ * Every snapshot of the user, of all devices, oldest first.
+ * @throws PeerStoreError MISSING or DAMAGED when a catalog cannot be read; as the ring's reads do.
+ */
+export async function loadSnapshots(session: Session): Promise<readonly Snapshot[]> {
+  const profile = await loadProfile(session);
+  const forgotten = new Set<string>();
+  const found = new Map<string, Snapshot>();
+  for (const deviceKey of profile.deviceKeys) {
+    const { head } = await loadDevice(session, deviceKey);
+    if (head === undefined) continue;
+    for (const id of head.forgotten) forgotten.add(id);
+    for await (const snapshot of session.reader.readCatalog(head.catalog)) found.set(snapshot.id, snapshot);
+  }
+  return [...found.values()].filter(({ id }) => !forgotten.has(id)).sort((a, b) => a.timeMs - b.timeMs);
+}
+
+/**
+ * Adds a snapshot to this device's catalog. Everything that it refers to has to be stored already. When it returns,
+ * the snapshot is in the ring; when it throws, it may be there, and a backup that runs again finds out.
+ * @throws PeerStoreError CONFLICT when other processes of this device keep adding snapshots at the same time.
+ */
+export async function addSnapshot(session: Session, writer: ArchiveWriter, snapshot: Snapshot): Promise<void> {
+  const { device } = session.keys;
+  for (let attempt = 1; ; attempt += 1) {
+    const { sequence, head } = await loadDevice(session, device.publicKey);
+    const before: Snapshot[] = [];
+    if (head !== undefined) {
+      for await (const one of session.reader.readCatalog(head.catalog)) before.push(one);
+    }
+    // Written by an attempt that was told of a failure after it had succeeded.
+    if (before.some(({ id }) => id === snapshot.id)) return;
+    const draft = await writer.writeCatalog([...before, snapshot]);
+    await writer.flush();
+    const record = signRecord(device, {
+      kind: recordKind,
+      name: recordName,
+      sequence: sequence + 1,
+      timeMs: session.clock.nowMs(),
+      value: sealHead(session.secrets, { catalog: await draft.settled(), forgotten: head?.forgotten ?? [] }),
+    });
+    try {
+      await session.records.put(record);
+      return;
+    } catch (error) {
+      if (!hasCode(error, 'CONFLICT') || attempt >= saveAttempts) throw error;
+    }
+  }
+}
+
+/**
+ * The snapshot that a person names: an id, the beginning of one, or `latest`.
+ * @throws PeerStoreError NOT_FOUND when there is none, USAGE when several begin like that.
+ */
+export function chooseSnapshot(snapshots: readonly Snapshot[], name: string): Snapshot {
+  const latest = snapshots.at(-1);
+  if (latest === undefined) throw new PeerStoreError('NOT_FOUND', 'there is no snapshot yet; make one with backup');
+  if (name === 'latest') return latest;
+  const wanted = name.toLowerCase();
+  const matching = /^[0-9a-f]+$/.test(wanted) ? snapshots.filter(({ id }) => id.startsWith(wanted)) : [];
+  const [first, second] = matching;
+  if (first === undefined) {
+    throw new PeerStoreError('NOT_FOUND', `there is no snapshot ${name}; peerstore-client snapshots lists them`);
+  }
+  if (second !== undefined) {
+    throw new PeerStoreError('USAGE', `${matching.length} snapshots begin with ${name}; give more digits`);
+  }
+  return first;
+}

@@ -1,0 +1,92 @@
+/** What every use case of the client stands on: the user's identity, the ring as it is seen, and what is read and written through it. */
+import type { Clock } from '../base/clock.js';
+import { limits } from '../base/limits.js';
+import type { Logger } from '../base/log.js';
+import type { Random } from '../base/random.js';
+import { ArchiveReader } from '../archive/reader.js';
+import { createCompressor, type Compressor } from '../archive/compress.js';
+import { type ArchiveSecrets, deriveArchiveSecrets } from '../archive/secrets.js';
+import type { SigningKey } from '../identity/keys.js';
+import type { Endpoint, ResponseOf, Transport } from '../wire/index.js';
+import { RemoteBlocks } from './remote-blocks.js';
+import { RemoteRecords } from './remote-records.js';
+import { RingView } from './ring-view.js';
+
+/** Who the user is, unlocked. */
+export interface UserKeys {
+  readonly name: string;
+  /** The user's own key: signs what all devices share. */
+  readonly user: SigningKey;
+  /** This device's key: the key of its connections, and the writer of its records. */
+  readonly device: SigningKey;
+  /** 32 bytes from which the archive's secrets come. */
+  readonly archiveSecret: Uint8Array;
+}
+
+export interface SessionOptions {
+  readonly keys: UserKeys;
+  readonly transport: Transport;
+  /** Addresses to enter by, in order of preference. */
+  readonly entries: readonly Endpoint[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal?: AbortSignal;
+  /** How long a request is tried again while peers are busy or the ring is in motion. */
+  readonly retryForMs?: number;
+}
+
+/** An open session. */
+export interface Session {
+  readonly keys: UserKeys;
+  readonly transport: Transport;
+  readonly view: RingView;
+  readonly blocks: RemoteBlocks;
+  readonly records: RemoteRecords;
+  readonly secrets: ArchiveSecrets;
+  readonly compressor: Compressor;
+  readonly reader: ArchiveReader;
+  /** What the first peer that answered said of itself and the ring's policy. */
+  readonly ring: ResponseOf<'status'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Opens a session: reaches the ring and learns its policy.
+ * @throws PeerStoreError UNREACHABLE when no peer answers, NOT_ADMITTED when the ring refuses the user.
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { keys, transport, entries, clock, random, log, signal } = options;
+  const view = new RingView({ transport, clock, entries });
+  await view.refresh();
+  const ring = await view.askAny('status', {});
+  const remote = {
+    transport,
+    view,
+    clock,
+    random,
+    log,
+    retryForMs: options.retryForMs ?? limits.clientRetryMs,
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const blocks = new RemoteBlocks(remote);
+  const compressor = await createCompressor();
+  return {
+    keys,
+    transport,
+    view,
+    blocks,
+    records: new RemoteRecords({ ...remote, replicas: ring.replicas }),
+    secrets: deriveArchiveSecrets(keys.archiveSecret),
+    compressor,
+    reader: new ArchiveReader({ source: blocks, compressor }),
+    ring,
+    clock,
+    random,
+    log,
+    signal,
+  };
+}

@@ -1,0 +1,7 @@
+import type { Membership } from '../membership.js';
+import type { Handler } from './handler.js';
+
+/** The distinct peers that the fingers point to. */
+export function fingerTableHandler(membership: Membership): Handler<'fingerTable'> {
+  return () => Promise.resolve({ response: { fingers: membership.fingers } });
+}

@@ -1,0 +1,15 @@
+import type { Membership } from '../membership.js';
+import { type Handler, requireSelf } from './handler.js';
+
+/** A neighbour leaves in good order. */
+export function leaveHandler(membership: Membership): Handler<'leave'> {
+  return async ({ request, caller }) => {
+    requireSelf(caller, request.peer);
+    membership.neighbourLeft({
+      self: request.peer,
+      predecessor: request.predecessor,
+      successors: request.successors,
+    });
+    return { response: {} };
+  };
+}

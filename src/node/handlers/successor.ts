@@ -1,0 +1,7 @@
+import type { Membership } from '../membership.js';
+import type { Handler } from './handler.js';
+
+/** One step of a lookup. */
+export function successorHandler(membership: Membership): Handler<'successor'> {
+  return ({ request }) => Promise.resolve({ response: membership.lookupStep(request.key) });
+}

@@ -1,0 +1,29 @@
+/**
+ * Whether a peer that did not answer is dead. One lost answer proves nothing: a peer may be paused, overloaded or
+ * restarting, and a false accusation costs more than a late one (Dadgar et al., "Lifeguard", 2017). So it is asked again
+ * and given time, and any sign of life acquits it.
+ */
+import { type Clock, sleep } from '../base/clock.js';
+import { hasCode } from '../base/errors.js';
+import { limits } from '../base/limits.js';
+import type { PeerRef } from '../ring/peer.js';
+import type { Transport } from '../wire/transport.js';
+
+/** Whether an error means that nobody (or somebody else) is there, as opposed to an answer that is no. */
+export function meansNoAnswer(error: unknown): boolean {
+  return hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED');
+}
+
+/** Asks a suspected peer whether it lives, several times. @returns true when it never answered. */
+export async function isDead(transport: Transport, clock: Clock, peer: PeerRef): Promise<boolean> {
+  for (let attempt = 0; attempt < limits.deathPings; attempt += 1) {
+    await sleep(clock, limits.deathPingPauseMs);
+    try {
+      await transport.call(peer, 'ping', {}, { timeoutMs: limits.deathPingTimeoutMs });
+      return false;
+    } catch (error) {
+      if (!meansNoAnswer(error)) return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,293 @@
+/**
+ * A peer: its place in the ring, its store, its copies and its handlers, put together.
+ *
+ * Everything it stands on comes in as arguments, so that a thousand of them run in one process under virtual time.
+ */
+import { type Clock, sleep } from '../base/clock.js';
+import { messageOf } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { Random } from '../base/random.js';
+import { limits } from '../base/limits.js';
+import { type Id, shortId } from '../ring/identifier.js';
+import type { PeerRef } from '../ring/peer.js';
+import type { Store } from '../store/store.js';
+import type { Endpoint, Listener, Transport } from '../wire/transport.js';
+import { createDispatch, type Handlers } from './dispatch.js';
+import { deleteBlockHandler } from './handlers/delete-block.js';
+import { deleteRecordHandler } from './handlers/delete-record.js';
+import { type Admission, enrollHandler } from './handlers/enroll.js';
+import { fingerTableHandler } from './handlers/finger-table.js';
+import { getBlockHandler } from './handlers/get-block.js';
+import { getRecordHandler } from './handlers/get-record.js';
+import { hasBlocksHandler } from './handlers/has-blocks.js';
+import { leaveHandler } from './handlers/leave.js';
+import { notifyHandler } from './handlers/notify.js';
+import { pingHandler } from './handlers/ping.js';
+import { postBlockHandler } from './handlers/post-block.js';
+import { postRecordHandler } from './handlers/post-record.js';
+import { predecessorHandler } from './handlers/predecessor.js';
+import { statusHandler } from './handlers/status.js';
+import { successorHandler } from './handlers/successor.js';
+import { successorListHandler } from './handlers/successor-list.js';
+import { Membership } from './membership.js';
+import { Periodic } from './periodic.js';
+import { type PoolOptions, type PoolStatus, WorkerPool } from './pool.js';
+import { type PeerMemory, RememberedPeers } from './remembered-peers.js';
+import { Replication } from './replication.js';
+
+/** How often a peer looks after the ring and itself, on average, in milliseconds. */
+export interface NodeIntervals {
+  readonly stabilizeMs: number;
+  readonly checkPredecessorMs: number;
+  readonly fixFingersMs: number;
+  readonly lookAroundMs: number;
+  readonly rememberMs: number;
+  readonly emptyTrashMs: number;
+}
+
+export const defaultIntervals: NodeIntervals = {
+  stabilizeMs: 1_000,
+  checkPredecessorMs: 3_000,
+  fixFingersMs: 2_000,
+  lookAroundMs: 20_000,
+  rememberMs: 5_000,
+  emptyTrashMs: 3_600_000,
+};
+
+/** The ring's policy, as far as a peer carries it out. */
+export interface NodePolicy {
+  /** Copies of each value. */
+  readonly replicas: number;
+  /** How long an absent machine still counts as one of the ring's. */
+  readonly rosterMs: number;
+  /** How long a deleted block can be brought back. */
+  readonly trashMs: number;
+}
+
+export const defaultPolicy: NodePolicy = { replicas: 3, rosterMs: 600_000, trashMs: 7 * 86_400_000 };
+
+export interface NodeOptions {
+  readonly id: Id;
+  readonly machine: Id;
+  readonly zone?: string;
+  /** Where to listen: `host:port`. */
+  readonly listenAddress: string;
+  /** What to tell others, given the address that it really listens at. */
+  readonly advertise: (listening: string) => string;
+  readonly transport: Transport;
+  readonly store: Store;
+  readonly memory: PeerMemory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly pool: PoolOptions;
+  /** Lets newcomers in, on peers that hold the authority. */
+  readonly admission?: Admission;
+  readonly intervals?: NodeIntervals;
+  readonly policy?: NodePolicy;
+}
+
+/** What people see of a peer. */
+export interface NodeStatus {
+  readonly self: PeerRef;
+  readonly predecessor: PeerRef | null;
+  readonly successors: readonly PeerRef[];
+  readonly fingers: readonly PeerRef[];
+  readonly keys: number;
+  readonly bytes: number;
+  readonly capacityBytes: number | null;
+  readonly damaged: number;
+  readonly keysShort: number;
+  readonly replicas: number;
+  readonly pool: PoolStatus;
+}
+
+/** How long a newcomer waits for the ring to take it in before it serves all the same, in milliseconds. */
+const takenInMs = 15_000;
+const takenInPollMs = 100;
+/** How long requests in hand may take when the peer stops. */
+const stopGraceMs = 10_000;
+
+export class Node {
+  readonly #options: NodeOptions;
+  readonly #policy: NodePolicy;
+  readonly #listener: Listener;
+  readonly #pool: WorkerPool;
+  readonly #remembered: RememberedPeers;
+  readonly #replication: Replication;
+  readonly #periodics: readonly Periodic[];
+  readonly membership: Membership;
+
+  private constructor(
+    options: NodeOptions,
+    policy: NodePolicy,
+    parts: {
+      listener: Listener;
+      pool: WorkerPool;
+      remembered: RememberedPeers;
+      replication: Replication;
+      membership: Membership;
+    },
+  ) {
+    this.#options = options;
+    this.#policy = policy;
+    this.#listener = parts.listener;
+    this.#pool = parts.pool;
+    this.#remembered = parts.remembered;
+    this.#replication = parts.replication;
+    this.membership = parts.membership;
+    const { clock, store } = options;
+    const intervals = options.intervals ?? defaultIntervals;
+    const every = (name: string, intervalMs: number, action: () => Promise<unknown>): Periodic =>
+      new Periodic(options, name, intervalMs, async () => {
+        await action();
+      });
+    this.#periodics = [
+      every('stabilize', intervals.stabilizeMs, () => this.membership.stabilize()),
+      every('checking the predecessor', intervals.checkPredecessorMs, () => this.membership.checkPredecessor()),
+      every('fixing fingers', intervals.fixFingersMs, () => this.membership.fixFingers()),
+      every('looking for lost peers', intervals.lookAroundMs, () => this.membership.lookAround()),
+      every('remembering peers', intervals.rememberMs, () => this.#remembered.save()),
+      every('emptying the trash', intervals.emptyTrashMs, () => store.emptyTrash(clock.nowMs() - this.#policy.trashMs)),
+    ];
+  }
+
+  /**
+   * Starts a peer: it listens, enters the ring, and serves.
+   * @param entries peers to enter by. Without any, and without remembered ones that answer, it is a ring of one, and
+   *   goes on looking for those it remembers.
+   * @throws PeerStoreError IN_USE when the port is taken; UNREACHABLE or NOT_ADMITTED when entries were named and none
+   *   of them let it in.
+   */
+  static async start(options: NodeOptions, entries: readonly Endpoint[]): Promise<Node> {
+    const policy = options.policy ?? defaultPolicy;
+    const remembered = new RememberedPeers(options.id, options.clock, options.memory);
+    await remembered.load();
+    const pool = new WorkerPool(options.pool);
+    // Calls may come in while the address, and so the parts that need it, are not known yet: they wait for them.
+    let ready: (node: Handlers) => void = () => undefined;
+    const handlers = new Promise<Handlers>((resolve) => {
+      ready = resolve;
+    });
+    const dispatch = handlers.then((table) => createDispatch(table, pool));
+    const listener = await options.transport.listen(options.listenAddress, async (call) => (await dispatch)(call));
+    const self: PeerRef = {
+      id: options.id,
+      machine: options.machine,
+      address: options.advertise(listener.address),
+      ...(options.zone === undefined ? {} : { zone: options.zone }),
+    };
+    const { transport, clock, random, log } = options;
+    const membership = new Membership({
+      self,
+      transport,
+      clock,
+      random,
+      log,
+      remembered,
+      listLength: limits.successorListLength,
+    });
+    const replication = new Replication({ membership, remembered, log, ...policy });
+    const node = new Node(options, policy, { listener, pool, remembered, replication, membership });
+    ready(node.#handlers());
+    try {
+      await node.#enter(entries);
+    } catch (error) {
+      await node.#shutDown();
+      throw error;
+    }
+    for (const periodic of node.#periodics) periodic.start();
+    await node.#untilTakenIn();
+    return node;
+  }
+
+  get self(): PeerRef {
+    return this.membership.state.self;
+  }
+
+  status(): NodeStatus {
+    const { blocks, records, bytes, capacityBytes, damaged } = this.#options.store.stats();
+    const keys = blocks + records;
+    return {
+      ...this.membership.state,
+      fingers: this.membership.fingers,
+      keys,
+      bytes,
+      capacityBytes,
+      damaged,
+      keysShort: this.#replication.keysShort(keys),
+      replicas: this.#policy.replicas,
+      pool: this.#pool.status(),
+    };
+  }
+
+  /** Finishes what is in hand, tells the neighbours, and closes. The store stays open: it is the caller's. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#periodics.map((periodic) => periodic.stop()));
+    await this.membership.settled();
+    await this.membership.leave();
+    await this.#shutDown();
+  }
+
+  async #shutDown(): Promise<void> {
+    await this.#listener.close(stopGraceMs);
+    await this.#replication.settled();
+    await this.#remembered.save();
+    await this.#options.transport.close();
+  }
+
+  async #enter(entries: readonly Endpoint[]): Promise<void> {
+    const { log } = this.#options;
+    if (entries.length > 0) {
+      await this.membership.join(entries);
+      return;
+    }
+    const remembered = this.#remembered.all();
+    if (remembered.length === 0) return;
+    try {
+      await this.membership.join(remembered);
+    } catch (error) {
+      log.warn('none of the remembered peers can be reached; this peer serves alone and goes on looking for them', {
+        remembered: remembered.length,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  async #untilTakenIn(): Promise<void> {
+    const { clock, log } = this.#options;
+    const since = clock.monotonicMs();
+    await this.membership.stabilize();
+    while (!(await this.membership.isTakenIn())) {
+      if (clock.monotonicMs() - since > takenInMs) {
+        log.warn('the ring has not taken this peer in yet; it serves all the same', { id: shortId(this.self.id) });
+        return;
+      }
+      await sleep(clock, takenInPollMs);
+    }
+  }
+
+  #handlers(): Handlers {
+    const { store, transport, machine, admission } = this.#options;
+    const { membership } = this;
+    const spreading = { store, transport, machine, replication: this.#replication };
+    return {
+      ping: pingHandler,
+      successor: successorHandler(membership),
+      predecessor: predecessorHandler(membership),
+      successorList: successorListHandler(membership),
+      notify: notifyHandler(membership),
+      fingerTable: fingerTableHandler(membership),
+      leave: leaveHandler(membership),
+      postBlock: postBlockHandler(spreading),
+      getBlock: getBlockHandler(store),
+      hasBlocks: hasBlocksHandler(spreading),
+      deleteBlock: deleteBlockHandler(spreading),
+      postRecord: postRecordHandler(spreading),
+      getRecord: getRecordHandler(store),
+      deleteRecord: deleteRecordHandler(spreading),
+      enroll: enrollHandler(membership, admission),
+      status: statusHandler({ membership, store, replication: this.#replication, replicas: this.#policy.replicas }),
+    };
+  }
+}
