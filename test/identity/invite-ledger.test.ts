@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { toHex } from '../../src/base/bytes.js';
+import { sha256, toHex } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
 import { seededRandom } from '../../src/base/random.js';
 import { InviteLedger } from '../../src/identity/invite-ledger.js';
@@ -196,12 +196,15 @@ describe('identity/invite-ledger', () => {
 
   it(
     'keeps an expired invite for a week, then forgets it, and is bounded',
-    withLedger(async ({ ledger, clock, path }) => {
-      for (let made = 0; made < limits.invitesKept; made += 1) {
-        // All but the last without waiting for each other: they are written one after the other anyway.
-        const done = ledger.create('peer', undefined, soonMs);
-        if (made % 64 === 63) await done;
-      }
+    withLedger(async ({ reopen, clock, path }) => {
+      const full = Array.from({ length: limits.invitesKept - 1 }, (_, at) => ({
+        secretHash: toBase64Url(sha256(Uint8Array.of(at >> 8, at))),
+        kind: 'peer',
+        expiresAtMs: soonMs,
+      }));
+      await writeFile(path, JSON.stringify({ version: 1, invites: full, users: [] }), { mode: 0o600 });
+      const ledger = await reopen();
+      await ledger.create('peer', undefined, soonMs);
       await failure('USAGE', () => ledger.create('peer', undefined, soonMs));
       clock.timeMs = soonMs + 7 * dayMs - 1;
       await failure('USAGE', () => ledger.create('peer', undefined, clock.timeMs + 1));
