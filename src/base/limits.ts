@@ -8,6 +8,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const second = 1000;
 const minute = 60 * second;
+const day = 24 * 60 * minute;
 
 export const limits = Object.freeze({
   /** A block. Large enough that a pack amortises its round trip, small enough to hold a few in memory. */
@@ -84,6 +85,39 @@ export const limits = Object.freeze({
   waitingNotifies: 32,
   /** A record's kind and name. */
   recordNameBytes: 255,
+  /** A record's value: what is left of a record beside its names, numbers and signature. */
+  recordValueBytes: 63 * KiB,
+  /** Places on the ring that one peer certificate may carry (virtual nodes): they fit a certificate twice over. */
+  certificateNonces: 64,
+  /** How long a peer's or device's certificate is good for. */
+  certificateValidityMs: 365 * day,
+  /** A certificate is good from this long before it was made, for machines whose clocks are behind. */
+  certificateBackdateMs: 1 * day,
+  /** Addresses in an invite: one and its stand-ins, and the line still fits a message. */
+  inviteAddresses: 4,
+  /** An invite's line. */
+  inviteTextBytes: 4 * KiB,
+  /** The longest that an invite may wait to be used. */
+  inviteLifetimeMs: 30 * day,
+  /** Invites that a peer keeps in mind, used ones included. */
+  invitesKept: 1024,
+  /** How long an expired invite is kept, so that whoever comes late is told what happened. */
+  inviteRetentionMs: 7 * day,
+  /** Users of a ring. Their list is written whole with each new one, in a few milliseconds. */
+  users: 10_000,
+  /** The file with a peer's invites and its list of users. */
+  ledgerBytes: 4 * MiB,
+  /** A key, certificate or key file: all are a few KiB. */
+  identityFileBytes: 64 * KiB,
+  /** A passphrase. */
+  passphraseBytes: 4 * KiB,
+  /** Argon2id for new key files: RFC 9106, section 4, second option, with the one lane that libsodium has. */
+  passphraseMemoryBytes: 64 * MiB,
+  passphrasePasses: 3,
+  /** Argon2id that a key file may ask for: a file from elsewhere must not take the machine's memory or its day. */
+  passphraseMemoryMinBytes: 8 * MiB,
+  passphraseMemoryMaxBytes: 512 * MiB,
+  passphrasePassesMax: 16,
 });
 
 /** A relation between two bounds, checked when this module loads. */
@@ -96,3 +130,12 @@ atMost(limits.recordBytes, limits.frameBodyBytes, 'a record fits a frame');
 atMost(limits.hasBlocksIds * 34 + KiB, limits.frameHeaderBytes, 'the ids of a full HasBlocks fit a header');
 atMost(limits.replicasMax, limits.successorListLength, 'a successor list names the holders of a key');
 atMost(4 * limits.frameBodyBytes, limits.requestBodyBytesInFlight, 'a few blocks can be received at once');
+atMost(limits.recordValueBytes + KiB, limits.recordBytes, 'a full value and its envelope fit a record');
+atMost(2 * limits.recordNameBytes + 128, KiB, "a record's names, numbers and signature fit its envelope");
+atMost(limits.certificateNonces * 34 + KiB, limits.certificateBytes, 'a certificate holds its nonces');
+atMost(limits.users * 256 + limits.invitesKept * 1024, limits.ledgerBytes, 'a full ledger can be read again');
+atMost(
+  limits.certificateBytes + KiB,
+  limits.strangerFrameBytes,
+  "an Enroll's answer is no longer than its frame",
+);
