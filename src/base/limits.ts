@@ -62,6 +62,18 @@ export const limits = Object.freeze({
   replicasMax: 16,
   /** A record's kind and name. */
   recordNameBytes: 255,
+  /** Connections that one listener accepts: a ring of 256 remembered peers and some thousands of clients. */
+  acceptedConnections: 4096,
+  /** Connections that calls keep open at once; one to each of `rememberedPeers` and room for lookups. */
+  pooledConnections: 1024,
+  /** When to come back after the wire itself said BUSY: some hundred requests later on a busy peer. */
+  busyRetryAfterMs: 100,
+  /** The longest wait that an error on the wire may ask for. */
+  retryAfterMaxMs: 10 * minute,
+  /** How long a closed connection may linger, so that what was written last still arrives. */
+  closeLingerMs: 1 * second,
+  /** A connection whose other side takes nothing for this long is closed. */
+  writeStallMs: 30 * second,
 });
 
 /** A relation between two bounds, checked when this module loads. */
@@ -74,3 +86,4 @@ atMost(limits.recordBytes, limits.frameBodyBytes, 'a record fits a frame');
 atMost(limits.hasBlocksIds * 34 + KiB, limits.frameHeaderBytes, 'the ids of a full HasBlocks fit a header');
 atMost(limits.replicasMax, limits.successorListLength, 'a successor list names the holders of a key');
 atMost(4 * limits.frameBodyBytes, limits.requestBodyBytesInFlight, 'a few blocks can be received at once');
+atMost(limits.rememberedPeers, limits.pooledConnections, 'every remembered peer can be called at once');
