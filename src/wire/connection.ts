@@ -8,15 +8,16 @@ import type { Clock, Timer } from '../base/clock.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import type { MethodName, RequestOf } from './catalogue.js';
-import { fromWireError, toWireError } from './errors.js';
+import type { MethodName } from './catalogue.js';
+import { asPeerStoreError, fromWireError, toWireError } from './errors.js';
 import { encodeFrame, type FrameHeader } from './frame.js';
 import { type FrameBounds, FrameParser } from './frame-parser.js';
 import type { Identity } from './identity.js';
 import { type BodyBudget, IncomingCalls } from './incoming.js';
 import { Outbox } from './outbox.js';
 import { OutgoingCalls, UnsentError } from './outgoing.js';
-import type { CallOptions, Dispatch, Reply } from './transport.js';
+import type { UntypedReply } from './serve.js';
+import type { CallOptions, Dispatch } from './transport.js';
 
 export interface ConnectionOptions {
   readonly stream: Duplex;
@@ -99,7 +100,7 @@ export class Connection {
   }
 
   /** See Transport.call. Rejects with UnsentError when the request was certainly not written. */
-  call(method: MethodName, request: RequestOf<MethodName>, options: CallOptions): Promise<Reply<MethodName>> {
+  call(method: MethodName, request: unknown, options: CallOptions): Promise<UntypedReply> {
     if (this.#ended !== undefined) return Promise.reject(new UnsentError(this.#ended));
     return this.#outgoing.call(method, request, options);
   }
@@ -173,10 +174,7 @@ export class Connection {
   /** The other side broke the protocol: one line in the log, and the end of this connection. */
   #breakOff(error: unknown): void {
     const { log, remote, clock } = this.#options;
-    const fault =
-      error instanceof PeerStoreError
-        ? error
-        : new PeerStoreError('INTERNAL', messageOf(error), { cause: error });
+    const fault = asPeerStoreError(error);
     log.warn('closed a connection: the other side broke the protocol', { remote, error: fault.message });
     this.#settle(
       new PeerStoreError('UNREACHABLE', `the connection to ${remote} was closed: it sent ${fault.message}`),

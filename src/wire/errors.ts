@@ -36,6 +36,13 @@ export function fromWireError(wire: WireError): PeerStoreError {
     : new PeerStoreError('INTERNAL', `${wire.code}: ${wire.message}`, details);
 }
 
+/** An error as one of ours: INTERNAL for what nobody planned for. */
+export function asPeerStoreError(error: unknown): PeerStoreError {
+  return error instanceof PeerStoreError
+    ? error
+    : new PeerStoreError('INTERNAL', messageOf(error), { cause: error });
+}
+
 /** The longest beginning of a text that has at most `maxBytes` bytes of UTF-8 and cuts no character. */
 function cutToBytes(text: string, maxBytes: number): string {
   const bytes = asBuffer(utf8(text));

@@ -2,13 +2,13 @@
 import type { Clock } from '../base/clock.js';
 import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
-import type { MethodName, RequestOf, ResponseOf } from './catalogue.js';
+import type { MethodName } from './catalogue.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import { fromWireError } from './errors.js';
 import { type AnswerHeader, encodeFrame, type ErrorHeader, requestIdMax } from './frame.js';
 import type { Outbox } from './outbox.js';
-import { bodyTooLong, specOf } from './serve.js';
-import type { CallOptions, Reply } from './transport.js';
+import { bodyTooLong, specOf, type UntypedReply } from './serve.js';
+import type { CallOptions } from './transport.js';
 
 const noBytes = new Uint8Array(0);
 
@@ -53,9 +53,9 @@ export function timedOut(method: MethodName, remote: string, timeoutMs: number):
  * The reply in an answer's header and body.
  * @throws PeerStoreError PROTOCOL when the answer has another shape.
  */
-export function toReply(method: MethodName, header: AnswerHeader, body: Uint8Array): Reply<MethodName> {
+export function toReply(method: MethodName, header: AnswerHeader, body: Uint8Array): UntypedReply {
   const response = specOf(method).response.decode(header.params, `the answer to ${method}`);
-  return { response: response as ResponseOf<MethodName>, body };
+  return { response, body };
 }
 
 interface Pending extends Expiring {
@@ -64,7 +64,7 @@ interface Pending extends Expiring {
   readonly params: unknown;
   readonly body: Uint8Array;
   readonly timeoutMs: number;
-  readonly resolve: (reply: Reply<MethodName>) => void;
+  readonly resolve: (reply: UntypedReply) => void;
   readonly reject: (error: unknown) => void;
   /** Stops listening to the caller's signal. */
   detach: (() => void) | undefined;
@@ -95,7 +95,7 @@ export class OutgoingCalls {
   }
 
   /** See Transport.call. Rejects with {@link UnsentError} when the connection breaks before the request is written. */
-  call(method: MethodName, request: RequestOf<MethodName>, options: CallOptions): Promise<Reply<MethodName>> {
+  call(method: MethodName, request: unknown, options: CallOptions): Promise<UntypedReply> {
     return new Promise((resolve, reject) => {
       // What is thrown in here rejects the promise.
       const { body, timeoutMs } = checkCall(method, options);

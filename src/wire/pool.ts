@@ -8,10 +8,11 @@
 import type { Clock } from '../base/clock.js';
 import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
-import type { MethodName, RequestOf } from './catalogue.js';
+import type { MethodName } from './catalogue.js';
 import type { Connection } from './connection.js';
 import { cancelled, checkCall, timedOut, UnsentError } from './outgoing.js';
-import type { CallOptions, Endpoint, Reply } from './transport.js';
+import type { UntypedReply } from './serve.js';
+import type { CallOptions, Endpoint } from './transport.js';
 
 export interface PoolOptions {
   readonly clock: Clock;
@@ -34,7 +35,7 @@ interface Entry {
 interface Call {
   readonly to: Endpoint;
   readonly method: MethodName;
-  readonly request: RequestOf<MethodName>;
+  readonly request: unknown;
   readonly options: CallOptions;
   readonly startedMs: number;
 }
@@ -60,12 +61,7 @@ export class ConnectionPool {
   }
 
   /** See Transport.call. */
-  call(
-    to: Endpoint,
-    method: MethodName,
-    request: RequestOf<MethodName>,
-    options: CallOptions,
-  ): Promise<Reply<MethodName>> {
+  call(to: Endpoint, method: MethodName, request: unknown, options: CallOptions): Promise<UntypedReply> {
     const call: Call = { to, method, request, options, startedMs: this.#clock.monotonicMs() };
     const entry = this.#entries.get(keyOf(to));
     if (entry?.connection?.isOpen !== true) return this.#callAnew(call);
@@ -97,7 +93,7 @@ export class ConnectionPool {
   }
 
   /** Waits for a connection as long as the call may take, and uses what is left of that time for the call. */
-  async #callAnew({ to, method, request, options, startedMs }: Call): Promise<Reply<MethodName>> {
+  async #callAnew({ to, method, request, options, startedMs }: Call): Promise<UntypedReply> {
     const { timeoutMs } = checkCall(method, options);
     const leftMs = (): number => timeoutMs - (this.#clock.monotonicMs() - startedMs);
     const entry = this.#open(to);

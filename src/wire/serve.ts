@@ -17,6 +17,12 @@ export interface OutgoingFrame {
   readonly body: Uint8Array;
 }
 
+/** A Reply below the layers that know the types of each method. */
+export interface UntypedReply {
+  readonly response: unknown;
+  readonly body: Uint8Array;
+}
+
 const noBytes = new Uint8Array(0);
 
 /** What the catalogue says of a method whose types do not matter here. */
@@ -33,9 +39,10 @@ export class AdmittedCall implements IncomingCall {
   #abandoned: PeerStoreError | undefined;
   #controller: AbortController | undefined;
 
-  constructor(method: MethodName, request: RequestOf<MethodName>, caller: Identity) {
+  /** @param request as the method's codec read it */
+  constructor(method: MethodName, request: unknown, caller: Identity) {
     this.method = method;
-    this.request = request;
+    this.request = request as RequestOf<MethodName>;
     this.caller = caller;
   }
 
@@ -73,7 +80,7 @@ export function admit(header: RequestHeader, bodyBytes: number, caller: Identity
   if (!spec.callers.includes(caller.kind)) {
     throw new PeerStoreError('FORBIDDEN', `${method} is not for a ${caller.kind}`);
   }
-  const request = spec.request.decode(header.params, method) as RequestOf<MethodName>;
+  const request = spec.request.decode(header.params, method);
   if (bodyBytes > spec.requestBodyBytes) throw bodyTooLong(method, bodyBytes, spec.requestBodyBytes);
   return new AdmittedCall(method, request, caller);
 }

@@ -5,10 +5,12 @@ import { messageOf, PeerStoreError, systemCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { addressToCall } from './address.js';
 import { Connection } from './connection.js';
+import { asPeerStoreError } from './errors.js';
+import { checkExpected } from './expected.js';
 import { memberBounds } from './frame-parser.js';
 import type { Identity } from './identity.js';
 import type { TlsContext } from './tls-context.js';
-import { checkExpected, checkPinned, identityOf } from './tls-verify.js';
+import { checkPinned, identityOf } from './tls-verify.js';
 import type { Endpoint } from './transport.js';
 
 /**
@@ -23,13 +25,13 @@ export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSigna
     // rejectUnauthorized is off because checkPeer decides, before anything is sent; see tls-verify.ts.
     const socket = connect({ host, port, secureContext, rejectUnauthorized: false });
     socket.setNoDelay(true);
-    const fail = (error: unknown): void => {
+    const fail = (error: PeerStoreError): void => {
       onEnd();
       socket.on('error', () => undefined);
       socket.destroy();
       reject(error);
     };
-    const onAbort = (): void => fail(signal.reason);
+    const onAbort = (): void => fail(signal.reason as PeerStoreError);
     const onError = (error: Error): void => fail(explainFailure(to.address, error));
     const onClose = (): void =>
       fail(new PeerStoreError('UNREACHABLE', `${to.address} closed the connection during the TLS handshake`));
@@ -55,7 +57,7 @@ export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSigna
         onEnd();
         resolve(openConnection(context, to, socket, identity));
       } catch (error) {
-        fail(error);
+        fail(asPeerStoreError(error));
       }
     });
   });

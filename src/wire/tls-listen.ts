@@ -6,6 +6,7 @@ import { messageOf, PeerStoreError, systemCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { formatAddress, parseAddress } from './address.js';
 import { Connection, refuse } from './connection.js';
+import { asPeerStoreError } from './errors.js';
 import { memberBounds, strangerBounds } from './frame-parser.js';
 import type { Identity } from './identity.js';
 import type { TlsContext } from './tls-context.js';
@@ -125,10 +126,7 @@ class Accepting {
       void connection.closed.then(() => this.#connections.delete(connection));
       if (isStranger) this.#limitStranger(connection);
     } catch (error) {
-      const reason =
-        error instanceof PeerStoreError
-          ? error
-          : new PeerStoreError('INTERNAL', messageOf(error), { cause: error });
+      const reason = asPeerStoreError(error);
       log.warn('refused a connection', { remote, error: reason.message });
       refuse(socket, clock, log, reason);
     }

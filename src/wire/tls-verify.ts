@@ -11,9 +11,8 @@ import { X509Certificate } from 'node:crypto';
 import { asBuffer, bytesEqual, sha256 } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
 import { PeerStoreError } from '../base/errors.js';
-import { shortId } from '../ring/identifier.js';
+import { notAdmitted } from './expected.js';
 import type { Identity } from './identity.js';
-import type { Endpoint } from './transport.js';
 
 /** What makes a certificate believable. */
 export interface Trust {
@@ -40,25 +39,14 @@ export function keyFingerprint(certificate: X509Certificate): Uint8Array {
 export function identityOf(leaf: X509Certificate, remote: string, trust: Trust): Identity {
   const authority = trust.authority ?? leaf.issuerCertificate;
   if (authority === undefined || !bytesEqual(keyFingerprint(authority), trust.authorityFingerprint)) {
-    throw refused(remote, 'its certificate is of another ring');
+    throw notAdmitted(remote, 'its certificate is of another ring');
   }
   if (!leaf.checkIssued(authority) || !leaf.verify(authority.publicKey)) {
-    throw refused(remote, "its certificate is not signed by this ring's authority");
+    throw notAdmitted(remote, "its certificate is not signed by this ring's authority");
   }
   checkDates(authority, remote, "the authority's certificate", trust.clock);
   checkDates(leaf, remote, 'its certificate', trust.clock);
   return trust.identify(leaf.raw);
-}
-
-/**
- * Checks that a peer is the one that was called.
- * @throws PeerStoreError NOT_ADMITTED.
- */
-export function checkExpected(identity: Identity, to: Endpoint): void {
-  if (identity.kind !== 'peer') throw refused(to.address, 'it is not a peer of the ring');
-  if (to.id === undefined || identity.ids.includes(to.id)) return;
-  const found = identity.ids.slice(0, 3).map(shortId).join(', ');
-  throw refused(to.address, `expected ${shortId(to.id)}, found ${found}`);
 }
 
 /**
@@ -76,13 +64,9 @@ export function checkPinned(leaf: X509Certificate, address: string, publicKey: U
 function checkDates(certificate: X509Certificate, remote: string, what: string, clock: Clock): void {
   const nowMs = clock.nowMs();
   if (nowMs < Date.parse(certificate.validFrom)) {
-    throw refused(remote, `${what} is valid only from ${certificate.validFrom}; compare the clocks`);
+    throw notAdmitted(remote, `${what} is valid only from ${certificate.validFrom}; compare the clocks`);
   }
   if (nowMs > Date.parse(certificate.validTo)) {
-    throw refused(remote, `${what} expired on ${certificate.validTo}`);
+    throw notAdmitted(remote, `${what} expired on ${certificate.validTo}`);
   }
-}
-
-function refused(remote: string, why: string): PeerStoreError {
-  return new PeerStoreError('NOT_ADMITTED', `${remote} was refused: ${why}`);
 }

@@ -22,7 +22,7 @@ export function createTlsTransport(options: TlsTransportOptions): Transport {
   });
   return {
     call: <M extends MethodName>(to: Endpoint, method: M, request: RequestOf<M>, how: CallOptions = {}) =>
-      pool.call(to, method, request, how),
+      pool.call(to, method, request, how) as Promise<Reply<M>>,
     listen: (address, dispatch) => listenTls(context, address, dispatch),
     close: () => pool.close(),
   };
