@@ -118,6 +118,18 @@ export const limits = Object.freeze({
   passphraseMemoryMinBytes: 8 * MiB,
   passphraseMemoryMaxBytes: 512 * MiB,
   passphrasePassesMax: 16,
+  /** Connections that one listener accepts: a ring of 256 remembered peers and some thousands of clients. */
+  acceptedConnections: 4096,
+  /** Connections that calls keep open at once; one to each of `rememberedPeers` and room for lookups. */
+  pooledConnections: 1024,
+  /** When to come back after the wire itself said BUSY: some hundred requests later on a busy peer. */
+  busyRetryAfterMs: 100,
+  /** The longest wait that an error on the wire may ask for. */
+  retryAfterMaxMs: 10 * minute,
+  /** How long a closed connection may linger, so that what was written last still arrives. */
+  closeLingerMs: 1 * second,
+  /** A connection whose other side takes nothing for this long is closed. */
+  writeStallMs: 30 * second,
 });
 
 /** A relation between two bounds, checked when this module loads. */
@@ -139,3 +151,4 @@ atMost(
   limits.strangerFrameBytes,
   "an Enroll's answer is no longer than its frame",
 );
+atMost(limits.rememberedPeers, limits.pooledConnections, 'every remembered peer can be called at once');

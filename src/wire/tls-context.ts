@@ -1,0 +1,76 @@
+/** What the two ends of a TLS connection have in common. */
+import { X509Certificate } from 'node:crypto';
+import { constants } from 'node:crypto';
+import { createSecureContext, type SecureContext } from 'node:tls';
+
+import type { Clock } from '../base/clock.js';
+import { PeerStoreError } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { Identity } from './identity.js';
+import type { BodyBudget } from './incoming.js';
+import { keyFingerprint, type Trust } from './tls-verify.js';
+
+/** Our own place in the ring. */
+export interface TlsCredentials {
+  readonly privateKeyPem: string;
+  readonly certificatePem: string;
+  readonly authorityPem: string;
+}
+
+export interface TlsTransportOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Left out by a stranger, who may only enroll. */
+  readonly credentials?: TlsCredentials;
+  /** For a stranger: SHA-256 of the DER of the authority's public key (SubjectPublicKeyInfo), from an invite. */
+  readonly authorityFingerprint?: Uint8Array;
+  /** Reads the identity in a certificate that the authority has signed. @throws PeerStoreError NOT_ADMITTED. */
+  readonly identify: (leafDer: Uint8Array) => Identity;
+  /** Addresses whose peers must have these raw Ed25519 public keys (32 bytes). */
+  readonly pinnedKeys?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What both halves of the transport work with. */
+export interface TlsContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly secureContext: SecureContext;
+  readonly trust: Trust;
+  readonly budget: BodyBudget;
+  readonly hasCredentials: boolean;
+  readonly pinnedKeys: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Reads keys and certificates.
+ * @throws PeerStoreError USAGE when there is neither a certificate nor a fingerprint to know the ring by.
+ */
+export function createTlsContext(options: TlsTransportOptions, budget: BodyBudget): TlsContext {
+  const { clock, log, credentials, identify } = options;
+  const authority = credentials && new X509Certificate(credentials.authorityPem);
+  const authorityFingerprint = authority ? keyFingerprint(authority) : options.authorityFingerprint;
+  if (authorityFingerprint === undefined) {
+    throw new PeerStoreError(
+      'USAGE',
+      "neither a certificate nor the fingerprint of a ring's authority was given",
+    );
+  }
+  return {
+    clock,
+    log,
+    // The authority's certificate goes with our own, for strangers who know only its fingerprint.
+    secureContext: createSecureContext({
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+      secureOptions: constants.SSL_OP_NO_TICKET,
+      ...(credentials && {
+        key: credentials.privateKeyPem,
+        cert: `${credentials.certificatePem.trimEnd()}\n${credentials.authorityPem}`,
+      }),
+    }),
+    trust: { clock, authorityFingerprint, identify, ...(authority && { authority }) },
+    budget,
+    hasCredentials: credentials !== undefined,
+    pinnedKeys: options.pinnedKeys ?? new Map<string, Uint8Array>(),
+  };
+}
