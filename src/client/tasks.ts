@@ -1,4 +1,6 @@
 /** Work that runs beside the loop that starts it, with a bound, and ends as one: the first failure ends all of it. */
+import { setMaxListeners } from 'node:events';
+
 import { PeerStoreError } from '../base/errors.js';
 
 export class Tasks {
@@ -19,6 +21,7 @@ export class Tasks {
     this.#capacity = capacity;
     this.#cancelled = cancelled;
     this.signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    setMaxListeners(0, this.signal); // every task may listen: that is no leak
   }
 
   /**
