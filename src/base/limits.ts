@@ -130,6 +130,18 @@ export const limits = Object.freeze({
   closeLingerMs: 1 * second,
   /** A connection whose other side takes nothing for this long is closed. */
   writeStallMs: 30 * second,
+  /** Names that a scan asks the file system about at the same time: keeps Node's threads busy, costs little memory. */
+  scanLookupsAtOnce: 64,
+  /** Files that a restore writes at the same time. Each may hold a few chunks of content on its way. */
+  restoreFilesAtOnce: 16,
+  /** A larger file counts as {@link restoreLargeFileWeight} small ones in that number. */
+  restoreSmallFileBytes: 1 * MiB,
+  /** Two large files at a time: one is written while the other is fetched. */
+  restoreLargeFileWeight: 8,
+  /** Zeros in a row that become a hole of a restored file. Shorter holes cost more in fragments than they save. */
+  holeBytes: 64 * KiB,
+  /** A path in a restore. No system takes one as long; a hostile archive must not make us build longer ones. */
+  pathBytes: 32 * KiB,
 });
 
 /** A relation between two bounds, checked when this module loads. */
@@ -141,6 +153,7 @@ atMost(limits.blockBytes, limits.frameBodyBytes, 'a block fits a frame');
 atMost(limits.recordBytes, limits.frameBodyBytes, 'a record fits a frame');
 atMost(limits.hasBlocksIds * 34 + KiB, limits.frameHeaderBytes, 'the ids of a full HasBlocks fit a header');
 atMost(limits.replicasMax, limits.successorListLength, 'a successor list names the holders of a key');
+atMost(limits.restoreLargeFileWeight, limits.restoreFilesAtOnce, 'a large file can be restored');
 atMost(4 * limits.frameBodyBytes, limits.requestBodyBytesInFlight, 'a few blocks can be received at once');
 atMost(limits.recordValueBytes + KiB, limits.recordBytes, 'a full value and its envelope fit a record');
 atMost(2 * limits.recordNameBytes + 128, KiB, "a record's names, numbers and signature fit its envelope");
