@@ -25,7 +25,7 @@ export interface TlsTransportOptions {
   /** For a stranger: SHA-256 of the DER of the authority's public key (SubjectPublicKeyInfo), from an invite. */
   readonly authorityFingerprint?: Uint8Array;
   /** Reads the identity in a certificate that the authority has signed. @throws PeerStoreError NOT_ADMITTED. */
-  readonly identify: (leafDer: Uint8Array) => Identity;
+  readonly identify: (leafDer: Uint8Array, authorityDer: Uint8Array) => Identity;
   /** Addresses whose peers must have these raw Ed25519 public keys (32 bytes). */
   readonly pinnedKeys?: ReadonlyMap<string, Uint8Array>;
 }

@@ -22,7 +22,7 @@ export interface Trust {
   /** The authority's certificate, where it is known; else it has to come with the other side's chain. */
   readonly authority?: X509Certificate;
   /** Reads the identity in a certificate that the authority has signed. @throws PeerStoreError NOT_ADMITTED. */
-  readonly identify: (leafDer: Uint8Array) => Identity;
+  readonly identify: (leafDer: Uint8Array, authorityDer: Uint8Array) => Identity;
 }
 
 /** SHA-256 of the DER of a certificate's public key. */
@@ -46,7 +46,7 @@ export function identityOf(leaf: X509Certificate, remote: string, trust: Trust):
   }
   checkDates(authority, remote, "the authority's certificate", trust.clock);
   checkDates(leaf, remote, 'its certificate', trust.clock);
-  return trust.identify(leaf.raw);
+  return trust.identify(leaf.raw, authority.raw);
 }
 
 /**

@@ -1,0 +1,133 @@
+/** What every client command starts from: the options they share, and a session opened with them. */
+import { systemClock } from '../../base/clock.js';
+import { hasCode, PeerStoreError } from '../../base/errors.js';
+import { createLogger, type Logger } from '../../base/log.js';
+import { systemRandom } from '../../base/random.js';
+import { openSession, type Session } from '../../client/session.js';
+import { certificateToPem, identify } from '../../identity/certificate.js';
+import { readKeyFile, readKeyFilePublic, type UserKeyFile } from '../../identity/key-file.js';
+import { deriveUserKeys } from '../../identity/user-secret.js';
+import { createTlsTransport } from '../../wire/tls.js';
+import { type Config, defaultKeyFile, loadConfig } from '../config.js';
+import { pinnedKey } from '../pinned-key.js';
+import { askSecret, secretFromFile } from '../secrets.js';
+import type { Console } from '../run.js';
+import { interruption } from '../signals.js';
+
+/** The options that every command takes, as yargs reads them. */
+export interface CommonArguments {
+  readonly peerAddr: readonly string[] | undefined;
+  readonly peerKeyFile: string | undefined;
+  readonly selfKeyFile: string | undefined;
+  readonly passphraseFile: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly progress: boolean;
+}
+
+/** Where the user's identity and the ring are, after options, environment and configuration were weighed. */
+export interface Settings {
+  readonly selfKeyFile: string;
+  readonly peerAddrs: readonly string[];
+  readonly peerKeyFile: string | undefined;
+  readonly config: Config;
+}
+
+/** Options win over the environment, that over the configuration, that over the defaults. */
+export async function settingsOf(args: CommonArguments, console: Console): Promise<Settings> {
+  const { env } = console;
+  const config = await loadConfig(env);
+  const fromEnvironment = env['PEERSTORE_PEER_ADDR'];
+  const named = args.peerAddr ?? (fromEnvironment === undefined ? undefined : fromEnvironment.split(','));
+  return {
+    selfKeyFile:
+      args.selfKeyFile ?? env['PEERSTORE_SELF_KEY_FILE'] ?? config.selfKeyFile ?? defaultKeyFile(env),
+    peerAddrs: (named ?? config.peerAddrs ?? []).map((one) => one.trim()).filter((one) => one !== ''),
+    // A remembered key belongs to the remembered address, not to another one.
+    peerKeyFile: args.peerKeyFile ?? (named === undefined ? config.peerKeyFile : undefined),
+    config,
+  };
+}
+
+/** The passphrase, from the file, the environment, or the person if a key file needs one. */
+export function givenPassphrase(args: CommonArguments, console: Console): string | undefined {
+  if (args.passphraseFile !== undefined) return secretFromFile(args.passphraseFile, 'passphrase');
+  return console.env['PEERSTORE_PASSPHRASE'];
+}
+
+/** Messages of the program's inner parts, when something is wrong. */
+export function clientLog(args: CommonArguments, console: Console): Logger {
+  return createLogger({
+    level: args.quiet ? 'error' : 'warn',
+    format: 'text',
+    clock: systemClock,
+    write: console.err,
+  });
+}
+
+/** Unlocks the user's key file. */
+export async function unlock(path: string, args: CommonArguments, console: Console): Promise<UserKeyFile> {
+  let passphrase = givenPassphrase(args, console);
+  if (passphrase === undefined && (await readKeyFilePublic(path)).isProtected) {
+    passphrase = await askSecret(`Passphrase for ${path}: `);
+  }
+  return readKeyFile(path, passphrase);
+}
+
+/**
+ * Opens a session, does something in it, and closes it.
+ * @throws PeerStoreError as the session and the work do; CANCELLED after SIGINT or SIGTERM.
+ */
+export async function withSession<T>(
+  args: CommonArguments,
+  console: Console,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const settings = await settingsOf(args, console);
+  const file = await unlock(settings.selfKeyFile, args, console);
+  if (file.membership === undefined) {
+    throw new PeerStoreError(
+      'NOT_ADMITTED',
+      `${settings.selfKeyFile} is not admitted to a ring yet; run peerstore-client init --invite INVITE again`,
+    );
+  }
+  const { certificate, authority } = file.membership;
+  const log = clientLog(args, console);
+  const pinnedKeys = pinnedKey(settings.peerAddrs[0], settings.peerKeyFile);
+  const clock = systemClock;
+  const transport = createTlsTransport({
+    clock,
+    log,
+    credentials: {
+      privateKeyPem: file.device.toPem(),
+      certificatePem: certificateToPem(certificate),
+      authorityPem: certificateToPem(authority.der),
+    },
+    identify: (leafDer) => identify(leafDer, authority, clock.nowMs()),
+    ...(pinnedKeys === undefined ? {} : { pinnedKeys }),
+  });
+  const { signing, archiveSecret } = deriveUserKeys(file.secret);
+  // With addresses named, those and no others: a person who names a peer wants that one.
+  const addresses = settings.peerAddrs.length > 0 ? settings.peerAddrs : file.addresses;
+  try {
+    const session = await openSession({
+      keys: { name: file.name, user: signing, device: file.device, archiveSecret },
+      transport,
+      entries: addresses.map((address) => ({ address })),
+      clock,
+      random: systemRandom,
+      log,
+      signal: interruption(),
+    });
+    return await work(session);
+  } catch (error) {
+    if (hasCode(error, 'CANCELLED')) {
+      throw new PeerStoreError('CANCELLED', 'interrupted; what was stored so far is used by the next run', {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    await transport.close();
+  }
+}
