@@ -5,7 +5,8 @@ import { dirname, resolve } from 'node:path';
 
 import { systemClock } from '../../base/clock.js';
 import { bytesEqual } from '../../base/bytes.js';
-import { hasCode, messageOf, PeerStoreError } from '../../base/errors.js';
+import { messageOf, PeerStoreError } from '../../base/errors.js';
+import { readFileIfThere } from '../../base/files.js';
 import { systemRandom } from '../../base/random.js';
 import { registerDevice } from '../../client/profile.js';
 import { enrollThrough, strangerTransport } from '../../identity/enroll-call.js';
@@ -136,7 +137,7 @@ async function keysFor(
   passphrase: string | undefined,
   recovered: Uint8Array | undefined,
 ): Promise<UserKeyFile> {
-  const existing = await existingKeys(path, passphrase);
+  const existing = (await readFileIfThere(path)) && (await readKeyFile(path, passphrase));
   if (existing !== undefined) {
     const sameUser = recovered === undefined || bytesEqual(existing.secret, recovered);
     const sameRing =
@@ -156,13 +157,4 @@ async function keysFor(
   await makePrivateDirectory(dirname(path));
   await writeKeyFile(path, file, systemRandom, passphrase === undefined ? undefined : { passphrase });
   return file;
-}
-
-async function existingKeys(path: string, passphrase: string | undefined): Promise<UserKeyFile | undefined> {
-  try {
-    return await readKeyFile(path, passphrase);
-  } catch (error) {
-    if (hasCode(error, 'USAGE') && error.message.includes('there is no')) return undefined;
-    throw error;
-  }
 }

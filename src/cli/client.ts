@@ -1,0 +1,153 @@
+/** The command line of peerstore-client. */
+import type { Argv } from 'yargs';
+
+import type { Overwrite } from '../client/place.js';
+import { runBackup } from './client/backup.js';
+import { runCheck } from './client/check.js';
+import { runGetfile } from './client/getfile.js';
+import { init } from './client/init.js';
+import { runRestore } from './client/restore.js';
+import { runLs, runSnapshots } from './client/snapshots.js';
+import { runStatus } from './client/status.js';
+import type { ExitCode } from './exit-codes.js';
+import { type Console, runProgram } from './run.js';
+
+/** Runs peerstore-client. @returns its exit code. */
+export function runClient(args: readonly string[], console: Console): Promise<ExitCode> {
+  return runProgram('peerstore-client', args, console, (parser, done) =>
+    commonOptions(parser)
+      .usage('$0 COMMAND\n\nKeeps your files, encrypted, on a ring of peers.')
+      .command(
+        'init',
+        "makes the user's key file, registers the user, and prints the recovery phrase once",
+        (sub) =>
+          sub
+            .option('invite', { type: 'string', requiresArg: true, describe: 'the invite (or PEERSTORE_INVITE)' })
+            .option('invite-file', { type: 'string', requiresArg: true, describe: 'a file with the invite in it' })
+            .option('recover', {
+              type: 'boolean',
+              default: false,
+              describe: 'the same identity again, from its recovery phrase',
+            })
+            .option('phrase-file', {
+              type: 'string',
+              requiresArg: true,
+              describe: 'a file with the recovery phrase; - is standard input',
+            }),
+        (argv) => init(argv, console),
+      )
+      .command(
+        'backup [paths..]',
+        'stores what is at these paths, as a snapshot',
+        (sub) =>
+          sub
+            .positional('paths', { type: 'string', array: true, default: [] as string[] })
+            .option('local-path', { type: 'string', array: true, requiresArg: true, describe: 'a path to back up' })
+            .option('exclude', globs('leave out what matches'))
+            .option('exclude-file', globs('leave out what matches a line of this file'))
+            .option('tag', globs('a label for the snapshot'))
+            .option('dry-run', { type: 'boolean', default: false, describe: 'only say what would be stored' }),
+        async (argv) => {
+          const paths = [...argv.paths, ...(argv.localPath ?? [])];
+          done(await runBackup({ ...argv, paths }, console));
+        },
+      )
+      .command('snapshots', 'lists the snapshots, oldest first', {}, (argv) =>
+        runSnapshots(argv as typeof argv & Common, console),
+      )
+      .command(
+        'ls [snapshot]',
+        'lists what is in a snapshot: SNAPSHOT[:PATH], by default the latest',
+        (sub) => sub.positional('snapshot', { type: 'string' }),
+        (argv) => runLs(argv, console),
+      )
+      .command(
+        'getfile',
+        'gets one file back, from the newest snapshot that has it',
+        (sub) =>
+          sub
+            .option('filename', {
+              type: 'string',
+              demandOption: true,
+              requiresArg: true,
+              describe: 'its path when it was backed up',
+            })
+            .option('filedest', {
+              type: 'string',
+              demandOption: true,
+              requiresArg: true,
+              describe: 'where to put it; - is standard output',
+            })
+            .option('snapshot', { type: 'string', requiresArg: true, describe: 'from this snapshot' }),
+        async (argv) => done(await runGetfile(argv, console)),
+      )
+      .command(
+        'restore [snapshot]',
+        'recreates a snapshot, or SNAPSHOT:PATH, below a directory',
+        (sub) =>
+          sub
+            .positional('snapshot', { type: 'string' })
+            .option('target', { type: 'string', demandOption: true, requiresArg: true, describe: 'the directory' })
+            .option('include', globs('restore only what matches'))
+            .option('overwrite', {
+              choices: ['always', 'if-changed', 'never'] satisfies Overwrite[] as Overwrite[],
+              default: 'always' as Overwrite,
+              describe: 'what to do with what is there already',
+            }),
+        async (argv) => done(await runRestore(argv, console)),
+      )
+      .command(
+        'check',
+        'makes sure that everything that the snapshots refer to is there',
+        (sub) =>
+          sub
+            .option('read-data', { type: 'boolean', default: false, describe: 'read and decrypt everything too' })
+            .option('snapshot', { type: 'string', requiresArg: true, describe: 'only this snapshot' }),
+        async (argv) => done(await runCheck(argv, console)),
+      )
+      .command('status', 'shows the ring as this client sees it', {}, (argv) =>
+        runStatus(argv as typeof argv & Common, console),
+      )
+      .demandCommand(1, 'say what to do'),
+  );
+}
+
+type Common = Parameters<typeof runStatus>[0];
+
+function commonOptions(parser: Argv) {
+  return parser
+    .option('peer-addr', {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      global: true,
+      describe: 'a peer to enter the ring by, HOST:PORT; may be repeated (or PEERSTORE_PEER_ADDR)',
+    })
+    .option('peer-key-file', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'the publickey.pem that this peer has to have',
+    })
+    .option('self-key-file', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: "the user's key file (or PEERSTORE_SELF_KEY_FILE)",
+    })
+    .option('passphrase-file', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'a file with the passphrase of the key file (or PEERSTORE_PASSPHRASE)',
+    })
+    .option('json', { type: 'boolean', default: false, global: true, describe: 'results as JSON, one object a line' })
+    .option('quiet', { type: 'boolean', default: false, global: true, describe: 'say only what went wrong' })
+    .option('progress', { type: 'boolean', default: true, global: true, describe: 'show progress on a terminal' });
+}
+
+/** An option that may be given several times. */
+function globs(describe: string) {
+  return { type: 'string', array: true, requiresArg: true, default: [] as string[], describe } as const;
+}
+

@@ -1,0 +1,90 @@
+/** `backup`: stores what is at some paths, as a snapshot. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+import { systemClock } from '../../base/clock.js';
+import { toHex } from '../../base/bytes.js';
+import { messageOf, PeerStoreError } from '../../base/errors.js';
+import { nodeFileSystem } from '../../base/node-filesystem.js';
+import { backup } from '../../client/backup.js';
+import { openBackupCache } from '../../client/backup-cache.js';
+import { cacheDirectory, makePrivateDirectory } from '../config.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { compileGlobs, typedPath, workingDirectory } from '../paths.js';
+import { startProgress } from '../progress.js';
+import type { Console } from '../run.js';
+import { showCount, showDuration, showSize } from '../units.js';
+import { type CommonArguments, withSession } from './context.js';
+
+export interface BackupArguments extends CommonArguments {
+  readonly paths: readonly string[];
+  readonly exclude: readonly string[];
+  readonly excludeFile: readonly string[];
+  readonly tag: readonly string[];
+  readonly dryRun: boolean;
+}
+
+/** Backs up, and says what was done. */
+export async function runBackup(args: BackupArguments, console: Console): Promise<ExitCode> {
+  if (args.paths.length === 0) {
+    throw new PeerStoreError('USAGE', 'say what to back up: peerstore-client backup PATH...');
+  }
+  const globs = [...args.exclude, ...args.excludeFile.flatMap(globsIn)];
+  return withSession(args, console, async (session) => {
+    const since = systemClock.monotonicMs();
+    // A cache of each user's own: the keys in it are the user's.
+    const directory = join(cacheDirectory(console.env), toHex(session.keys.user.publicKey).slice(0, 32));
+    await makePrivateDirectory(directory);
+    const cache = openBackupCache(directory);
+    const progress = startProgress(
+      args.dryRun ? 'looking' : 'backing up',
+      args.progress && !args.quiet,
+      systemClock,
+      process.stderr,
+      console.err,
+    );
+    try {
+      const summary = await backup(session, {
+        fileSystem: nodeFileSystem,
+        cache,
+        cwd: workingDirectory(),
+        paths: args.paths.map(typedPath),
+        host: hostname(),
+        tags: args.tag,
+        dryRun: args.dryRun,
+        ...(globs.length === 0 ? {} : { exclude: compileGlobs(globs) }),
+        report: ({ message }) => progress.line(`peerstore-client: ${message}`),
+        progress: progress.add,
+      });
+      progress.end();
+      const seconds = Math.round(systemClock.monotonicMs() - since) / 1000;
+      if (args.json) console.out(JSON.stringify({ ...summary, seconds }));
+      else if (!args.quiet) {
+        const name = summary.snapshot === null ? 'dry run' : `snapshot ${summary.snapshot.slice(0, 12)}`;
+        console.out(
+          `${name}: ${showCount(summary.files, 'file')} in ${showCount(summary.dirs, 'directory').replace('directorys', 'directories')}, ` +
+            `${showSize(summary.bytes)}; ${showSize(summary.newBytes)} new, ` +
+            `${showSize(summary.storedBytes)} ${args.dryRun ? 'would be ' : ''}stored, in ${showDuration(seconds * 1000)}`,
+        );
+      }
+      if (summary.errors === 0) return exitCodes.done;
+      if (!args.quiet) console.err(`peerstore-client: ${showCount(summary.errors, 'problem')} while reading, named above`);
+      return exitCodes.incomplete;
+    } finally {
+      progress.end();
+      await cache.close();
+    }
+  });
+}
+
+/** The globs in a file: one a line; empty lines and those that begin with # say nothing. */
+function globsIn(path: string): readonly string[] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split(/\r?\n/)
+      .filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  } catch (error) {
+    throw new PeerStoreError('USAGE', `cannot read the exclude file: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,62 @@
+/** Paths as they come from a command line, and globs over them. */
+import picomatch from 'picomatch';
+
+import { asBuffer, concatBytes, utf8 } from '../base/bytes.js';
+import { PeerStoreError } from '../base/errors.js';
+
+/**
+ * The bytes of a path that a person typed. `\xNN` stands for a byte and `\\` for a backslash, as our own output writes
+ * them: so a name that is not UTF-8 can be given back to us. A backslash before anything else is itself.
+ */
+export function typedPath(text: string): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const match of text.matchAll(/\\(?:x([0-9a-f]{2})|\\)/gi)) {
+    parts.push(utf8(text.slice(at, match.index)));
+    parts.push(match[1] === undefined ? utf8('\\') : Buffer.from(match[1], 'hex'));
+    at = match.index + match[0].length;
+  }
+  return concatBytes(...parts, utf8(text.slice(at)));
+}
+
+/** The working directory, as bytes. */
+export function workingDirectory(): Uint8Array {
+  return utf8(process.cwd());
+}
+
+/** `SNAPSHOT[:PATH]`, taken apart. Without a snapshot it is the latest one. */
+export function snapshotAndPath(text: string | undefined): { snapshot: string; path: string | undefined } {
+  if (text === undefined) return { snapshot: 'latest', path: undefined };
+  const colon = text.indexOf(':');
+  if (colon < 0) return { snapshot: text, path: undefined };
+  const path = text.slice(colon + 1);
+  if (path === '') throw new PeerStoreError('USAGE', `"${text}" has no path behind the colon`);
+  return { snapshot: text.slice(0, colon) || 'latest', path };
+}
+
+/** Whether any of these globs matches a path. */
+export type PathFilter = (path: Uint8Array, isDirectory: boolean) => boolean;
+
+/**
+ * Compiles globs. One without a slash matches a name anywhere, one with a slash the whole path, which may be given from
+ * its root or from any directory on (`src/*.o`); one that ends in a slash matches directories only.
+ * @throws PeerStoreError USAGE for an empty glob.
+ */
+export function compileGlobs(globs: readonly string[]): PathFilter {
+  const tests = globs.map((glob) => {
+    if (glob.trim() === '') throw new PeerStoreError('USAGE', 'a glob is empty');
+    const directoriesOnly = glob.endsWith('/') && glob !== '/';
+    const pattern = directoriesOnly ? glob.slice(0, -1) : glob;
+    const whole = pattern.includes('/') ? (pattern.startsWith('/') ? pattern : `**/${pattern}`) : `**/${pattern}`;
+    const matches = picomatch(whole.startsWith('/') ? whole.slice(1) : whole, { dot: true });
+    return (path: string, isDirectory: boolean) => (!directoriesOnly || isDirectory) && matches(path);
+  });
+  return (path, isDirectory) => {
+    // Bytes that are not UTF-8 are seen one by one: a glob with * matches them all the same.
+    const buffer = asBuffer(path);
+    const text = buffer.toString('utf8');
+    const shown = buffer.equals(utf8(text)) ? text : buffer.toString('latin1');
+    const relative = shown.startsWith('/') ? shown.slice(1) : shown;
+    return tests.some((test) => test(relative, isDirectory));
+  };
+}
