@@ -96,6 +96,17 @@ describe('identity/invite', () => {
     }
   });
 
+  it('has one spelling: bits of its last character that say nothing are not to be set', async () => {
+    const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    // Three lengths, so that the last character has 0, 2 and 4 such bits.
+    for (const name of ['a', 'ab', 'abc']) {
+      const text = encodeInvite({ ...sample, name });
+      const last = digits[digits.indexOf(text.at(-1)!) ^ 1]!;
+      const error = await failure('NOT_ADMITTED', () => decodeInvite(text.slice(0, -1) + last));
+      expect(error.message).to.include('mistyped');
+    }
+  });
+
   it('is told from other things and from later versions', async () => {
     for (const other of ['', ' ', 'hello', 'peerstore', 'peerstore1', line.slice(1), `x${line}`]) {
       const error = await failure('NOT_ADMITTED', () => decodeInvite(other));
