@@ -81,6 +81,8 @@ export const limits = Object.freeze({
   /** Files that a backup reads at once; each has a buffer of its own. */
   backupFilesAtOnce: 8,
   backupReadBytes: 1 * MiB,
+  /** Devices of one user. */
+  userDevices: 64,
   /** Notifies that wait for their turn. Later ones repeat themselves. */
   waitingNotifies: 32,
   /** A record's kind and name. */

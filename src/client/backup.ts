@@ -177,7 +177,7 @@ class BackupRun {
             break;
           }
           case 'file':
-            directory?.entries.push(await this.#startFile(event));
+            directory?.entries.push((await this.#startFile(event)).entry);
             break;
           case 'symlink':
             this.#counted(0);
@@ -209,22 +209,11 @@ class BackupRun {
     return { type: 'directory', ...common(directory.name, directory.info), content: await tree };
   }
 
-  /** Begins a file as soon as there is room. @returns what becomes its entry. */
-  async #startFile(found: FoundFile): Promise<Promise<DraftEntry | undefined>> {
+  /** Begins a file as soon as there is room. @returns, wrapped so that it is not waited for, what becomes its entry. */
+  async #startFile(found: FoundFile): Promise<{ readonly entry: Promise<DraftEntry | undefined> }> {
     const linkGroup = linkGroupOf(found.info);
     const before = linkGroup === undefined ? undefined : this.#linked.get(linkGroup);
-    let stored = before?.stored;
-    if (stored === undefined) {
-      stored = await new Promise<Promise<Stored | undefined>>((resolve, reject) => {
-        this.#tasks
-          .start(1, async () => {
-            const storing = this.#store(found);
-            resolve(storing);
-            await storing;
-          })
-          .catch(reject);
-      });
-    }
+    const stored = before?.stored ?? (await this.#begin(found)).stored;
     if (linkGroup !== undefined) {
       const left = (before?.left ?? found.info.nlink) - 1;
       if (left > 0) this.#linked.set(linkGroup, { stored, left });
@@ -241,7 +230,20 @@ class BackupRun {
       };
     });
     entry.catch(() => undefined);
-    return entry;
+    return { entry };
+  }
+
+  /** Begins to store a file as soon as there is room. @returns, wrapped so that it is not waited for, what comes of it. */
+  #begin(found: FoundFile): Promise<{ readonly stored: Promise<Stored | undefined> }> {
+    return new Promise((resolve, reject) => {
+      this.#tasks
+        .start(1, async () => {
+          const stored = this.#store(found);
+          resolve({ stored });
+          await stored;
+        })
+        .catch(reject);
+    });
   }
 
   /** Stores a file, or finds it stored. @returns undefined, and a report, when it cannot be read. */

@@ -65,6 +65,7 @@ export async function addSnapshot(session: Session, writer: ArchiveWriter, snaps
       name: recordName,
       sequence: sequence + 1,
       timeMs: session.clock.nowMs(),
+      deleted: false,
       value: sealHead(session.secrets, { catalog: await draft.settled(), forgotten: head?.forgotten ?? [] }),
     });
     try {

@@ -52,6 +52,7 @@ export async function registerDevice(
       name: recordName,
       sequence: sequence + 1,
       timeMs: session.clock.nowMs(),
+      deleted: false,
       value: packValue(profileCodec, { version: 1, name, devices: all }),
     });
     try {

@@ -94,7 +94,7 @@ describe('identity/enrollment', () => {
       const request = enrollRequest(await office.invite('user', 'alice'), userKeys);
       const received = unpackValue(codec, packValue(codec, request), 'request');
       const certificate = await answerEnroll(office, received);
-      packValue(methods.enroll.response, { certificate, peers: [] });
+      packValue(methods.enroll.response, { certificate, authority: certificate, peers: [] });
     }),
   );
 
