@@ -5,7 +5,7 @@
  * a second one is wanted, the block is a pack that is being read, and is fetched whole and kept for a while. Whoever
  * knows that much of it will be wanted says so and skips the first step.
  */
-import { hashToId, type Id } from '../ring/identifier.js';
+import type { Id } from '../ring/identifier.js';
 import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { BlockSource, ChunkLocation } from './ports.js';
@@ -33,7 +33,8 @@ export class BlockCache {
 
   /**
    * The sealed bytes of a chunk.
-   * @throws PeerStoreError DAMAGED when the block is not what its id says or too short; the source's errors.
+   * They are checked by their seal, not here: a damaged pack still gives its other chunks.
+   * @throws PeerStoreError DAMAGED when the block is too short for them; the source's errors.
    */
   async read({ block, offset, length }: Omit<ChunkLocation, 'key'>): Promise<Uint8Array> {
     const kept = this.#use(block);
@@ -55,11 +56,7 @@ export class BlockCache {
   }
 
   #fetch(block: Id): Promise<Uint8Array> {
-    const bytes = this.#source.get(block).then((whole) => {
-      if (hashToId(whole) !== block)
-        throw new PeerStoreError('DAMAGED', `block ${block} does not match its id`);
-      return whole;
-    });
+    const bytes = this.#source.get(block);
     // Counted as a full block until its size is known.
     const kept: Kept = { bytes, sizeBytes: limits.blockBytes };
     this.#kept.set(block, kept);

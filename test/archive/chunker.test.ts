@@ -9,7 +9,9 @@ const small: ChunkSizes = { min: 64, average: 256, max: 1024 };
 
 async function cut(bytes: Uint8Array, pieceBytes = 1 * MiB, sizes = chunkSizes): Promise<Chunk[]> {
   const chunks: Chunk[] = [];
-  for await (const { bytes: chunk, end } of new Chunker(secrets.gear, sizes).chunks(pieces(bytes, pieceBytes))) {
+  for await (const { bytes: chunk, end } of new Chunker(secrets.gear, sizes).chunks(
+    pieces(bytes, pieceBytes),
+  )) {
     chunks.push({ bytes: Uint8Array.from(chunk), end });
   }
   return chunks;
@@ -46,7 +48,9 @@ describe('the chunker', () => {
     const bytes = randomBytes(24 * MiB);
     const chunks = await cut(bytes);
     expect(bytesEqual(concatBytes(...chunks.map((chunk) => chunk.bytes)), bytes)).to.equal(true);
-    for (const { bytes: { length } } of chunks.slice(0, -1)) {
+    for (const {
+      bytes: { length },
+    } of chunks.slice(0, -1)) {
       expect(length).to.be.within(chunkSizes.min, chunkSizes.max);
     }
     expect(24 / chunks.length).to.be.within(0.7, 1.7);

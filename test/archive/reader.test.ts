@@ -27,7 +27,12 @@ import {
 } from './support.js';
 
 /** Seals a plaintext as a writer would that does not keep the rules, as a block of its own. */
-function plant(blocks: MemoryBlocks, kind: ChunkKind, plaintext: Uint8Array, sizeBytes = plaintext.length): Reference {
+function plant(
+  blocks: MemoryBlocks,
+  kind: ChunkKind,
+  plaintext: Uint8Array,
+  sizeBytes = plaintext.length,
+): Reference {
   const hash = sha256(plaintext);
   const key = chunkKey(secrets, kind, hash);
   const bytes = sealChunk(compressor, key, plaintext, hash);
@@ -61,17 +66,27 @@ describe('the archive reader', () => {
     await writer.finish();
     const settled = await content.settled();
     const size = bytes.length;
-    for (const [offset, length] of [[0, 0], [0, 1], [size - 1, 1], [size, 1], [size - 5, 50], [5 * MiB - 3, 3 * MiB], [0, size]] as const) {
+    for (const [offset, length] of [
+      [0, 0],
+      [0, 1],
+      [size - 1, 1],
+      [size, 1],
+      [size - 5, 50],
+      [5 * MiB - 3, 3 * MiB],
+      [0, size],
+    ] as const) {
       blocks.gets.length = 0;
       const found = await readAll(makeReader(blocks), settled, { offset, length });
-      expect(bytesEqual(found, bytes.subarray(offset, offset + length)), `${length} from ${offset}`).to.equal(true);
+      expect(bytesEqual(found, bytes.subarray(offset, offset + length)), `${length} from ${offset}`).to.equal(
+        true,
+      );
       if (length < 10) expect(blocks.gets.length).to.be.at.most(2);
     }
   });
 
   it('fetches a range for one small file, and each pack once for many', async () => {
     const blocks = new MemoryBlocks();
-    const files = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`f${at}`, randomBytes(500, at)]));
+    const files = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`f${at}`, randomBytes(500, at)]));
     const writer = makeWriter(blocks);
     const draft = await writeFiles(writer, files);
     await writer.finish();
@@ -92,12 +107,17 @@ describe('the archive reader', () => {
 
   it('keeps no more of the blocks than it may', async () => {
     const blocks = new MemoryBlocks();
-    const files = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`f${at}`, randomBytes(100_000, at)]));
+    const files = Object.fromEntries(
+      Array.from({ length: 300 }, (_, at) => [`f${at}`, randomBytes(100_000, at)]),
+    );
     const writer = makeWriter(blocks);
     const draft = await writeFiles(writer, files);
     await writer.finish();
     const root = await draft.settled();
-    for (const [cacheBytes, most] of [[1, 600], [64 * MiB, 5]] as const) {
+    for (const [cacheBytes, most] of [
+      [1, 600],
+      [64 * MiB, 5],
+    ] as const) {
       blocks.gets.length = 0;
       await readFiles(makeReader(blocks, { fetchWhole: true, cacheBytes }), root);
       expect(blocks.gets.length).to.be.at.most(most);
@@ -107,7 +127,10 @@ describe('the archive reader', () => {
   it('names every damaged or missing block', async () => {
     const blocks = new MemoryBlocks();
     const writer = makeWriter(blocks);
-    const draft = await writeFiles(writer, { large: randomBytes(30 * MiB, 9), sub: { small: randomBytes(100, 1) } });
+    const draft = await writeFiles(writer, {
+      large: randomBytes(5 * MiB, 9),
+      sub: { small: randomBytes(100, 1) },
+    });
     await writer.finish();
     const root = await draft.settled();
     for (const [id, bytes] of [...blocks.blocks]) {
@@ -117,12 +140,9 @@ describe('the archive reader', () => {
       for (const damaged of [flipped, bytes.subarray(0, 20), new Uint8Array(0), other]) {
         blocks.blocks.set(id, damaged);
         for (const fetchWhole of [true, false]) {
-          const message = await readFiles(makeReader(blocks, { fetchWhole }), root).then(
-            () => 'read',
-            (error: unknown) => (error as Error).message,
-          );
-          expect(message).to.include(id);
-          expect(await codeOf(readFiles(makeReader(blocks, { fetchWhole }), root))).to.equal('DAMAGED');
+          const reading = readFiles(makeReader(blocks, { fetchWhole }), root);
+          expect(await codeOf(reading)).to.equal('DAMAGED');
+          expect(await reading.catch((error: unknown) => (error as Error).message)).to.include(id);
         }
       }
       blocks.blocks.delete(id);
@@ -150,20 +170,34 @@ describe('the archive reader', () => {
     it(`calls a tree with ${what} DAMAGED`, async () => {
       const blocks = new MemoryBlocks();
       const reader = makeReader(blocks);
-      expect(await codeOf(collect(reader.readTree(one(plant(blocks, 'tree', plaintext)))))).to.equal('DAMAGED');
+      expect(await codeOf(collect(reader.readTree(one(plant(blocks, 'tree', plaintext)))))).to.equal(
+        'DAMAGED',
+      );
     });
   }
 
   function linkWithContent(): Uint8Array {
-    const reference = { block: hashToId(version), offset: 0, length: 40, key: new Uint8Array(32), sizeBytes: 5 };
-    return concatBytes(encodeEntry(symlinkEntry('a', 't')).bytes.subarray(0, -2), encodeContent(one(reference)));
+    const reference = {
+      block: hashToId(version),
+      offset: 0,
+      length: 40,
+      key: new Uint8Array(32),
+      sizeBytes: 5,
+    };
+    return concatBytes(
+      encodeEntry(symlinkEntry('a', 't')).bytes.subarray(0, -2),
+      encodeContent(one(reference)),
+    );
   }
 
   it('calls a list DAMAGED that is of another depth, does not add up, or is cut', async () => {
     const blocks = new MemoryBlocks();
     const leaf = plant(blocks, 'data', randomBytes(100));
     const listOf = (depth: number, ...all: Reference[]): Uint8Array =>
-      concatBytes(Uint8Array.of(1, depth), ...all.map((reference) => encodeContent(one(reference)).subarray(2)));
+      concatBytes(
+        Uint8Array.of(1, depth),
+        ...all.map((reference) => encodeContent(one(reference)).subarray(2)),
+      );
     const read = (plaintext: Uint8Array, sizeBytes: number, depth = 1): Promise<Uint8Array> =>
       readAll(makeReader(blocks), one(plant(blocks, 'list', plaintext, sizeBytes), depth));
     expect((await read(listOf(1, leaf, leaf), 200)).length).to.equal(200);
@@ -183,7 +217,13 @@ describe('the archive reader', () => {
   });
 
   it('refuses contents that cannot be', () => {
-    const reference = { block: hashToId(version), offset: 0, length: 40, key: new Uint8Array(32), sizeBytes: 5 };
+    const reference = {
+      block: hashToId(version),
+      offset: 0,
+      length: 40,
+      key: new Uint8Array(32),
+      sizeBytes: 5,
+    };
     const good = encodeContent(one(reference));
     expect(decodeContent(good)).to.deep.equal(one(reference));
     expect(good.length).to.equal(2 + referenceBytes);
@@ -206,22 +246,31 @@ describe('the archive reader', () => {
       change(2 + 79, 0), // a size of nothing
       concatBytes(good.subarray(0, 2), new Uint8Array(32), good.subarray(34)), // into a block that there is not
     ];
-    for (const bytes of bad) expect(() => decodeContent(bytes)).to.throw().with.property('code', 'DAMAGED');
+    for (const bytes of bad)
+      expect(() => decodeContent(bytes))
+        .to.throw()
+        .with.property('code', 'DAMAGED');
   });
 
   it('refuses to write entries that it would not read', () => {
     const content = { depth: 0, references: [] };
     const names = ['', '.', '..', 'a/b', '/', 'a\0', 'x'.repeat(limits.entryNameBytes + 1)];
     for (const name of names) {
-      expect(() => encodeEntry(directoryEntry(name, content))).to.throw().with.property('code', 'USAGE');
+      expect(() => encodeEntry(directoryEntry(name, content)))
+        .to.throw()
+        .with.property('code', 'USAGE');
     }
     for (const name of ['...', '.a', 'x'.repeat(limits.entryNameBytes)]) {
       const { bytes } = encodeEntry(directoryEntry(name, content));
       expect(decodeEntry(bytes, hashToId(version)).type).to.equal('directory');
     }
-    expect(() => encodeEntry(fileEntry('a', 1, content))).to.throw().with.property('code', 'USAGE');
+    expect(() => encodeEntry(fileEntry('a', 1, content)))
+      .to.throw()
+      .with.property('code', 'USAGE');
     const wild = { ...directoryEntry('a', content), mode: 0o10000 };
-    expect(() => encodeEntry(wild)).to.throw().with.property('code', 'USAGE');
+    expect(() => encodeEntry(wild))
+      .to.throw()
+      .with.property('code', 'USAGE');
   });
 });
 
@@ -240,7 +289,9 @@ describe('a walk', () => {
   it('reaches every block, and every kind', async () => {
     const { blocks, root } = await archive();
     const reached = await collect(walkReferences(makeReader(blocks), root, 'tree'));
-    expect(new Set(reached.map(({ reference }) => reference.block))).to.deep.equal(new Set(blocks.blocks.keys()));
+    expect(new Set(reached.map(({ reference }) => reference.block))).to.deep.equal(
+      new Set(blocks.blocks.keys()),
+    );
     expect(new Set(reached.map(({ kind }) => kind))).to.deep.equal(new Set(['tree', 'list', 'data']));
     expect(reached.filter(({ kind }) => kind === 'tree').length).to.equal(3);
   });

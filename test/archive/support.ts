@@ -111,7 +111,11 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-export async function readAll(reader: ArchiveReader, content: Content, range?: ByteRange): Promise<Uint8Array> {
+export async function readAll(
+  reader: ArchiveReader,
+  content: Content,
+  range?: ByteRange,
+): Promise<Uint8Array> {
   return concatBytes(...(await collect(reader.readContent(content, range))));
 }
 
@@ -179,7 +183,8 @@ export function sameFiles(a: Files, b: Files): boolean {
 /** A chain of directories, each with one file. */
 export function deepFiles(levels: number): Files {
   let files: Files = {};
-  for (let level = 0; level < levels; level += 1) files = { below: files, file: utf8(`the file of level ${level}`) };
+  for (let level = 0; level < levels; level += 1)
+    files = { below: files, file: utf8(`the file of level ${level}`) };
   return files;
 }
 

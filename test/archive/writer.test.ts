@@ -42,7 +42,11 @@ const mixed: Files = {
   large: randomBytes(9 * MiB, 2),
   nothing: {},
   small: randomBytes(1000, 3),
-  sub: { again: randomBytes(1000, 3), text: Buffer.from('a line of text\n'.repeat(100_000)), deep: { x: randomBytes(1, 4) } },
+  sub: {
+    again: randomBytes(1000, 3),
+    text: Buffer.from('a line of text\n'.repeat(100_000)),
+    deep: { x: randomBytes(1, 4) },
+  },
 };
 
 describe('the archive writer', () => {
@@ -67,7 +71,9 @@ describe('the archive writer', () => {
     const blocks = new MemoryBlocks();
     const { root } = await store(blocks, new MemoryChunkIndex(), mixed);
     expect(sameFiles(await readFiles(makeReader(blocks), root), mixed)).to.equal(true);
-    expect(sameFiles(await readFiles(makeReader(blocks, {}), root), mixed), 'without the secret').to.equal(true);
+    expect(sameFiles(await readFiles(makeReader(blocks, {}), root), mixed), 'without the secret').to.equal(
+      true,
+    );
   });
 
   it('gives back every attribute of every kind of entry', async () => {
@@ -75,8 +81,19 @@ describe('the archive writer', () => {
     const writer = makeWriter(blocks);
     const { content } = await writer.writeContent([randomBytes(5)]);
     const entries: DraftEntry[] = [
-      { ...fileEntry('', 5, content), name: Uint8Array.of(0xff, 0xfe), mode: 0o7777, uid: 0xffff_ffff, gid: 0 },
-      { ...fileEntry('', 5, content), name: Uint8Array.of(0xff, 0xff), mtimeNs: -1n, linkGroup: 'a' } as DraftEntry,
+      {
+        ...fileEntry('', 5, content),
+        name: Uint8Array.of(0xff, 0xfe),
+        mode: 0o7777,
+        uid: 0xffff_ffff,
+        gid: 0,
+      },
+      {
+        ...fileEntry('', 5, content),
+        name: Uint8Array.of(0xff, 0xff),
+        mtimeNs: -1n,
+        linkGroup: 'a',
+      } as DraftEntry,
     ];
     const links = [symlinkEntry('link', '../../etc/passwd'), ...entries];
     const tree = await writer.writeTree(links);
@@ -121,7 +138,8 @@ describe('the archive writer', () => {
     const blocks = new MemoryBlocks();
     const index = new MemoryChunkIndex();
     const files: Record<string, Files> = {};
-    for (let at = 0; at < 200; at += 1) files[`dir${at}`] = { file: randomBytes(100, at), below: deepFiles(3) };
+    for (let at = 0; at < 200; at += 1)
+      files[`dir${at}`] = { file: randomBytes(100, at), below: deepFiles(3) };
     await store(blocks, index, files);
     const { root, stats } = await store(blocks, index, { ...files, dir7: { file: randomBytes(100, 999) } });
     expect(stats.blocks).to.equal(2);
@@ -179,7 +197,11 @@ describe('the archive writer', () => {
     const blocks = new MemoryBlocks();
     const index = new MemoryChunkIndex();
     const bytes = randomBytes(48 * MiB, 9);
-    const changed = concatBytes(bytes.subarray(0, 20 * MiB), Uint8Array.of(1, 2, 3), bytes.subarray(20 * MiB));
+    const changed = concatBytes(
+      bytes.subarray(0, 20 * MiB),
+      Uint8Array.of(1, 2, 3),
+      bytes.subarray(20 * MiB),
+    );
     const writer = makeWriter(blocks, index);
     const first = await writer.writeContent([bytes]);
     const second = await writer.writeContent([changed]);
@@ -325,7 +347,9 @@ describe('the archive writer', () => {
     expect(message).to.equal('the disk has a bad sector');
     const { content } = await writer.writeContent([randomBytes(3 * MiB, 2)]);
     await writer.finish();
-    expect(bytesEqual(await readAll(makeReader(blocks), await content.settled()), randomBytes(3 * MiB, 2))).to.equal(true);
+    expect(
+      bytesEqual(await readAll(makeReader(blocks), await content.settled()), randomBytes(3 * MiB, 2)),
+    ).to.equal(true);
   });
 
   it('uses a content again only when all its blocks are there', async () => {
@@ -382,11 +406,23 @@ describe('the archive writer', () => {
     const counts = { files: 1, dirs: 2, bytes: 3, newBytes: 4, storedBytes: 2 ** 40, errors: 0 };
     const root = await tree.settled();
     const snapshots = Array.from({ length: 500 }, (_, at) =>
-      makeSnapshot({ timeMs: 1.7e12 + at, host: 'h', user: 'u', paths: [Uint8Array.of(0x2f, 255)], tags: ['t'], root, ...counts }),
+      makeSnapshot({
+        timeMs: 1.7e12 + at,
+        host: 'h',
+        user: 'u',
+        paths: [Uint8Array.of(0x2f, 255)],
+        tags: ['t'],
+        root,
+        ...counts,
+      }),
     );
     const catalog = await writer.writeCatalog(snapshots);
-    expect(await codeOf(writer.writeTree([symlinkEntry('b', 'x'), symlinkEntry('a', 'x')]))).to.equal('USAGE');
-    expect(await codeOf(writer.writeTree([symlinkEntry('a', 'x'), symlinkEntry('a', 'x')]))).to.equal('USAGE');
+    expect(await codeOf(writer.writeTree([symlinkEntry('b', 'x'), symlinkEntry('a', 'x')]))).to.equal(
+      'USAGE',
+    );
+    expect(await codeOf(writer.writeTree([symlinkEntry('a', 'x'), symlinkEntry('a', 'x')]))).to.equal(
+      'USAGE',
+    );
     await writer.finish();
     const found = await collect(makeReader(blocks).readCatalog(await catalog.settled()));
     expect(found.map(({ id }) => id)).to.deep.equal(snapshots.map(({ id }) => id));
