@@ -13,6 +13,8 @@ export interface Reference {
   readonly length: number;
   /** The chunk's own AES-256-GCM key, 32 bytes. */
   readonly key: Uint8Array;
+  /** Bytes of content that hang from it: the chunk's own plaintext, or for a list everything below it. */
+  readonly sizeBytes: number;
 }
 
 /**

@@ -144,6 +144,54 @@ export const limits = Object.freeze({
   holeBytes: 64 * KiB,
   /** A path in a restore. No system takes one as long; a hostile archive must not make us build longer ones. */
   pathBytes: 32 * KiB,
+  /** The smallest chunk that content may end: below it, references would outweigh what sharing saves. */
+  chunkMinBytes: 256 * KiB,
+  /** Where a chunk is expected to end. */
+  chunkAverageBytes: 1 * MiB,
+  /** The largest plaintext of any chunk: what a reader allocates for one, whatever the bytes claim. */
+  chunkMaxBytes: 4 * MiB,
+  /** The smallest pack, padding included: one page of a disk. */
+  packMinBytes: 4 * KiB,
+  /** References that a content carries itself, in a tree entry or a snapshot. More go into lists. */
+  contentReferences: 16,
+  /** Levels of lists above the chunks of a content; six levels of the shortest lists name more than a zettabyte. */
+  contentDepth: 8,
+  /** The shortest list that a boundary may end, and the longest. */
+  listReferencesMin: 64,
+  listReferencesMax: 1024,
+  /** A chunk of a tree or a catalog: from where a boundary may end it, and the most. A changed entry costs one. */
+  recordChunkMinBytes: 16 * KiB,
+  recordChunkMaxBytes: 256 * KiB,
+  /** A name in a directory: 255 UTF-16 units where names are longest. */
+  entryNameBytes: 1 * KiB,
+  /** The target of a symbolic link, and a path of a snapshot: PATH_MAX of Linux. */
+  pathBytes: 4 * KiB,
+  /** The text that ties the names of one file together. */
+  linkGroupBytes: 128,
+  /** Texts of a snapshot: the host's name and each tag. */
+  snapshotTextBytes: 255,
+  /** Paths of one snapshot, and tags. A snapshot has to fit a chunk of the catalog. */
+  snapshotPaths: 32,
+  snapshotTags: 64,
+  /** Forgotten snapshots that a device's head names: 32 KiB of a record. */
+  forgottenSnapshots: 1024,
+  /** Bytes that a writer holds between reading them and the ring's answer. */
+  archiveBytesInFlight: 32 * MiB,
+  /** Plaintext of trees and lists that waits for the packs it refers to. */
+  archiveDraftBytes: 8 * MiB,
+  /** Plaintext of trees and lists in one open pack: kept until it closes, to name them by where they are. */
+  archivePackPlainBytes: 16 * MiB,
+  /** Chunks of one file on their way while the next is read. */
+  archiveChunksAhead: 16,
+  /** Confirmations that a writer remembers: beyond, it asks again. */
+  archiveConfirmations: 65_536,
+  /** Blocks that a reader keeps whole, in bytes, and the blocks it remembers having read a part of. */
+  archiveCacheBytes: 64 * MiB,
+  archiveSeenBlocks: 4096,
+  /** A sealed chunk from this size on is read by its range even from a pack: it is most of the pack. */
+  archiveRangeReadBytes: 1 * MiB,
+  /** Sealed bytes that a reader asks for ahead of its consumer. */
+  archiveReadAheadBytes: 16 * MiB,
 });
 
 /** A relation between two bounds, checked when this module loads. */
@@ -167,3 +215,18 @@ atMost(
   "an Enroll's answer is no longer than its frame",
 );
 atMost(limits.rememberedPeers, limits.pooledConnections, 'every remembered peer can be called at once');
+atMost(limits.chunkMaxBytes + KiB, limits.blockBytes, 'a sealed chunk fits a block');
+atMost(
+  limits.listReferencesMax * 80 + KiB,
+  limits.recordChunkMaxBytes,
+  'a list is no larger than a tree chunk',
+);
+atMost(2 * limits.blockBytes, limits.archiveBytesInFlight, 'a pack can be stored while the next fills');
+atMost(
+  limits.snapshotPaths * (limits.pathBytes + 8) +
+    limits.snapshotTags * (limits.snapshotTextBytes + 8) +
+    8 * KiB,
+  limits.recordChunkMaxBytes,
+  'a snapshot fits a chunk of the catalog',
+);
+atMost(limits.forgottenSnapshots * 34 + 8 * KiB, limits.recordBytes, 'a full head fits a record');
