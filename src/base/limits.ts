@@ -62,6 +62,14 @@ export const limits = Object.freeze({
   replicasMax: 16,
   /** A record's kind and name. */
   recordNameBytes: 255,
+  /** Users that one block may belong to: their ids fit a few pages of the index. */
+  ownersPerBlock: 1024,
+  /** Files that a store reads or writes at the same time; each may hold a block in memory. */
+  storeFileOperations: 16,
+  /** Changes in one commit of a store's index: a full HasBlocks touches this many entries. */
+  indexCommitChanges: 1024,
+  /** Starts that may end inside the reading of the index before it counts as unreadable: 1 may be a power cut. */
+  indexOpenAttempts: 3,
 });
 
 /** A relation between two bounds, checked when this module loads. */
@@ -74,3 +82,4 @@ atMost(limits.recordBytes, limits.frameBodyBytes, 'a record fits a frame');
 atMost(limits.hasBlocksIds * 34 + KiB, limits.frameHeaderBytes, 'the ids of a full HasBlocks fit a header');
 atMost(limits.replicasMax, limits.successorListLength, 'a successor list names the holders of a key');
 atMost(4 * limits.frameBodyBytes, limits.requestBodyBytesInFlight, 'a few blocks can be received at once');
+atMost(limits.hasBlocksIds, limits.indexCommitChanges, 'a full HasBlocks fits one commit');
