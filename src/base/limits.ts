@@ -192,6 +192,14 @@ export const limits = Object.freeze({
   archiveRangeReadBytes: 1 * MiB,
   /** Sealed bytes that a reader asks for ahead of its consumer. */
   archiveReadAheadBytes: 16 * MiB,
+  /** Users that one block may belong to: their ids fit a few pages of the index. */
+  ownersPerBlock: 1024,
+  /** Files that a store reads or writes at the same time; each may hold a block in memory. */
+  storeFileOperations: 16,
+  /** Changes in one commit of a store's index: a full HasBlocks touches this many entries. */
+  indexCommitChanges: 1024,
+  /** Starts that may end inside the reading of the index before it counts as unreadable: 1 may be a power cut. */
+  indexOpenAttempts: 3,
 });
 
 /** A relation between two bounds, checked when this module loads. */
@@ -230,3 +238,4 @@ atMost(
   'a snapshot fits a chunk of the catalog',
 );
 atMost(limits.forgottenSnapshots * 34 + 8 * KiB, limits.recordBytes, 'a full head fits a record');
+atMost(limits.hasBlocksIds, limits.indexCommitChanges, 'a full HasBlocks fits one commit');

@@ -1,0 +1,190 @@
+/**
+ * Files that are there whole or not at all. A value is written under a temporary name, synced, and renamed to its
+ * place; then the directory is synced, for a rename survives a power cut only after that. When the writing or the
+ * first sync fails, the temporary file goes: nobody knows what of it is on disk.
+ */
+import { constants, type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import PQueue from 'p-queue';
+
+import { toHex } from '../base/bytes.js';
+import { systemCode } from '../base/errors.js';
+import { syncDirectory } from '../base/files.js';
+import { limits } from '../base/limits.js';
+import type { Random } from '../base/random.js';
+import type { Id } from '../ring/identifier.js';
+
+/** Permissions: what a peer keeps is nobody else's business. */
+export const directoryMode = 0o700;
+export const fileMode = 0o600;
+
+/** The operations on files, with a bound on how many run at the same time. */
+export class DiskFiles {
+  readonly #temporaryPath: string;
+  readonly #random: Random;
+  readonly #queue = new PQueue({ concurrency: limits.storeFileOperations });
+  readonly #syncs = new DirectorySyncs();
+  readonly #made = new Set<string>();
+
+  /** @param temporaryPath an existing directory on the same file system as everything written */
+  constructor(temporaryPath: string, random: Random) {
+    this.#temporaryPath = temporaryPath;
+    this.#random = random;
+  }
+
+  /**
+   * Writes a file, replacing one that is there; durable when it resolves. When it rejects, the file at `path` is the
+   * one from before, or, should only the sync of the directory have failed, the new one, whole.
+   */
+  write(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#queue.add(async () => {
+      const temporary = join(this.#temporaryPath, toHex(this.#random.bytes(12)));
+      try {
+        await writeNewFile(temporary, bytes);
+        await this.#makeDirectory(dirname(path));
+        await rename(temporary, path);
+      } catch (error) {
+        await removeIfThere(temporary);
+        throw error;
+      }
+      await this.#syncs.sync(dirname(path));
+    });
+  }
+
+  /**
+   * Reads a part of a file.
+   * @returns fewer bytes when the file ends before, undefined when there is no file.
+   */
+  read(path: string, offset: number, length: number): Promise<Uint8Array | undefined> {
+    return this.#queue.add(() =>
+      absentAsUndefined(async () => {
+        const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+        try {
+          return await readPart(handle, offset, length);
+        } finally {
+          await handle.close();
+        }
+      }),
+    );
+  }
+
+  /** A file's size and time of change, undefined when there is none. */
+  stat(path: string): Promise<{ sizeBytes: number; changedAtMs: number } | undefined> {
+    return this.#queue.add(() =>
+      absentAsUndefined(async () => {
+        const { size, mtimeMs } = await stat(path);
+        return { sizeBytes: size, changedAtMs: Math.floor(mtimeMs) };
+      }),
+    );
+  }
+
+  /** Moves a file, durably at its new place. @returns whether it was there. */
+  async move(from: string, to: string): Promise<boolean> {
+    const moved = await this.#queue.add(() =>
+      absentAsUndefined(async () => {
+        await this.#makeDirectory(dirname(to));
+        await rename(from, to);
+        await this.#syncs.sync(dirname(to));
+        return true;
+      }),
+    );
+    return moved === true;
+  }
+
+  /** Removes a file; nothing happens when it is not there. */
+  remove(path: string): Promise<void> {
+    return this.#queue.add(() => removeIfThere(path));
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    if (this.#made.has(path)) return;
+    await mkdir(path, { recursive: true, mode: directoryMode });
+    await this.#syncs.sync(dirname(path));
+    this.#made.add(path);
+  }
+}
+
+/**
+ * A directory of values, one file each, named by the id and spread over 256 directories by its first two digits: no
+ * directory gets too large to list.
+ */
+export class Shelf {
+  constructor(readonly path: string) {}
+
+  /** The shelf's directories, in the order of the ids in them. */
+  static readonly prefixes: readonly string[] = Array.from({ length: 256 }, (_, at) =>
+    at.toString(16).padStart(2, '0'),
+  );
+
+  pathOf(id: Id): string {
+    return join(this.path, id.slice(0, 2), id);
+  }
+
+  /** The ids of the files in one of its directories, in order. Files of other names are none of ours. */
+  async list(prefix: string): Promise<readonly Id[]> {
+    const names = await absentAsUndefined(() => readdir(join(this.path, prefix)));
+    return (names ?? [])
+      .filter((name) => /^[0-9a-f]{64}$/.test(name) && name.startsWith(prefix))
+      .sort() as Id[];
+  }
+}
+
+/** One sync of a directory serves everybody who asked for it before it began. */
+class DirectorySyncs {
+  readonly #syncs = new Map<string, { running: Promise<void>; next: Promise<void> | undefined }>();
+
+  sync(path: string): Promise<void> {
+    const now = this.#syncs.get(path);
+    if (now === undefined) return this.#begin(path);
+    now.next ??= now.running.catch(() => undefined).then(() => this.#begin(path));
+    return now.next;
+  }
+
+  #begin(path: string): Promise<void> {
+    const running = syncDirectory(path);
+    const entry = { running, next: undefined };
+    this.#syncs.set(path, entry);
+    const forget = (): void => {
+      if (this.#syncs.get(path)?.next === undefined) this.#syncs.delete(path);
+    };
+    running.then(forget, forget);
+    return running;
+  }
+}
+
+async function writeNewFile(path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, 'wx', fileMode);
+  try {
+    for (let done = 0; done < bytes.length;) {
+      done += (await handle.write(bytes, done, bytes.length - done, done)).bytesWritten;
+    }
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readPart(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  await absentAsUndefined(() => unlink(path));
+}
+
+async function absentAsUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
