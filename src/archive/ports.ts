@@ -21,7 +21,7 @@ export interface BlockSink {
 
 /** Gives blocks. */
 export interface BlockSource {
-  /** A block's bytes, or the part of them in `range`. @throws PeerStoreError NOT_FOUND when nobody has it. */
+  /** A block's bytes, or the part of them in `range`. @throws PeerStoreError MISSING when nobody has it. */
   get(id: Id, range?: ByteRange): Promise<Uint8Array>;
 }
 

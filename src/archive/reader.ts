@@ -52,7 +52,7 @@ export class ArchiveReader {
 
   /**
    * A file's bytes, or those of them that lie in `range`, in pieces of at most `limits.chunkMaxBytes`.
-   * @throws PeerStoreError DAMAGED, naming the block; the source's errors (NOT_FOUND when a block is missing).
+   * @throws PeerStoreError DAMAGED, naming the block; the source's errors (MISSING when a block is missing).
    */
   async *readContent(content: Content, range?: ByteRange): AsyncGenerator<Uint8Array, void> {
     const from = range?.offset ?? 0;

@@ -73,7 +73,7 @@ const snapshotCodec = struct({
   timeMs: count,
   host: text(limits.snapshotTextBytes),
   user: text(limits.userNameBytes),
-  paths: list(binary(1, limits.pathBytes), limits.snapshotPaths),
+  paths: list(binary(1, limits.recordedPathBytes), limits.snapshotPaths),
   tags: list(text(limits.snapshotTextBytes), limits.snapshotTags),
   root: contentCodec,
   files: count,

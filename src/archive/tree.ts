@@ -35,7 +35,7 @@ const attributesCodec = struct({
   gid: uint32,
   mtimeNs: int64,
   linkGroup: optional(text(limits.linkGroupBytes)),
-  target: optional(binary(1, limits.pathBytes)),
+  target: optional(binary(1, limits.recordedPathBytes)),
 });
 type Attributes = ValueOf<typeof attributesCodec>;
 

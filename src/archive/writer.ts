@@ -175,7 +175,7 @@ export class ArchiveWriter {
       }
     } catch (error) {
       this.#storage.check();
-      if (!hasCode(error, 'NOT_FOUND', 'DAMAGED')) throw error;
+      if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
       return false;
     }
     return !(await Promise.all(asked)).includes(false);

@@ -63,8 +63,6 @@ export const limits = Object.freeze({
   certificateBytes: 4 * KiB,
   /** Copies of a value that a policy may ask for. */
   replicasMax: 16,
-  /** When a refused caller is asked to come back. */
-  busyRetryMs: 200,
   /** When a caller that met changing ring pointers is asked to come back: about a round trip. */
   unsettledRetryMs: 50,
   /** Questions to a silent peer before it counts as dead for routing, their deadline, and the pause before each: a peer
@@ -124,7 +122,7 @@ export const limits = Object.freeze({
   acceptedConnections: 4096,
   /** Connections that calls keep open at once; one to each of `rememberedPeers` and room for lookups. */
   pooledConnections: 1024,
-  /** When to come back after the wire itself said BUSY: some hundred requests later on a busy peer. */
+  /** When to come back after BUSY: some hundred requests later on a busy peer. */
   busyRetryAfterMs: 100,
   /** The longest wait that an error on the wire may ask for. */
   retryAfterMaxMs: 10 * minute,
@@ -165,7 +163,7 @@ export const limits = Object.freeze({
   /** A name in a directory: 255 UTF-16 units where names are longest. */
   entryNameBytes: 1 * KiB,
   /** The target of a symbolic link, and a path of a snapshot: PATH_MAX of Linux. */
-  pathBytes: 4 * KiB,
+  recordedPathBytes: 4 * KiB,
   /** The text that ties the names of one file together. */
   linkGroupBytes: 128,
   /** Texts of a snapshot: the host's name and each tag. */

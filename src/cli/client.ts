@@ -22,8 +22,16 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         "makes the user's key file, registers the user, and prints the recovery phrase once",
         (sub) =>
           sub
-            .option('invite', { type: 'string', requiresArg: true, describe: 'the invite (or PEERSTORE_INVITE)' })
-            .option('invite-file', { type: 'string', requiresArg: true, describe: 'a file with the invite in it' })
+            .option('invite', {
+              type: 'string',
+              requiresArg: true,
+              describe: 'the invite (or PEERSTORE_INVITE)',
+            })
+            .option('invite-file', {
+              type: 'string',
+              requiresArg: true,
+              describe: 'a file with the invite in it',
+            })
             .option('recover', {
               type: 'boolean',
               default: false,
@@ -42,11 +50,20 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         (sub) =>
           sub
             .positional('paths', { type: 'string', array: true, default: [] as string[] })
-            .option('local-path', { type: 'string', array: true, requiresArg: true, describe: 'a path to back up' })
+            .option('local-path', {
+              type: 'string',
+              array: true,
+              requiresArg: true,
+              describe: 'a path to back up',
+            })
             .option('exclude', globs('leave out what matches'))
             .option('exclude-file', globs('leave out what matches a line of this file'))
             .option('tag', globs('a label for the snapshot'))
-            .option('dry-run', { type: 'boolean', default: false, describe: 'only say what would be stored' }),
+            .option('dry-run', {
+              type: 'boolean',
+              default: false,
+              describe: 'only say what would be stored',
+            }),
         async (argv) => {
           const paths = [...argv.paths, ...(argv.localPath ?? [])];
           done(await runBackup({ ...argv, paths }, console));
@@ -87,11 +104,16 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         (sub) =>
           sub
             .positional('snapshot', { type: 'string' })
-            .option('target', { type: 'string', demandOption: true, requiresArg: true, describe: 'the directory' })
+            .option('target', {
+              type: 'string',
+              demandOption: true,
+              requiresArg: true,
+              describe: 'the directory',
+            })
             .option('include', globs('restore only what matches'))
             .option('overwrite', {
-              choices: ['always', 'if-changed', 'never'] satisfies Overwrite[] as Overwrite[],
-              default: 'always' as Overwrite,
+              choices: ['always', 'if-changed', 'never'] satisfies Overwrite[],
+              default: 'always',
               describe: 'what to do with what is there already',
             }),
         async (argv) => done(await runRestore(argv, console)),
@@ -101,7 +123,11 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         'makes sure that everything that the snapshots refer to is there',
         (sub) =>
           sub
-            .option('read-data', { type: 'boolean', default: false, describe: 'read and decrypt everything too' })
+            .option('read-data', {
+              type: 'boolean',
+              default: false,
+              describe: 'read and decrypt everything too',
+            })
             .option('snapshot', { type: 'string', requiresArg: true, describe: 'only this snapshot' }),
         async (argv) => done(await runCheck(argv, console)),
       )
@@ -141,13 +167,22 @@ function commonOptions(parser: Argv) {
       global: true,
       describe: 'a file with the passphrase of the key file (or PEERSTORE_PASSPHRASE)',
     })
-    .option('json', { type: 'boolean', default: false, global: true, describe: 'results as JSON, one object a line' })
+    .option('json', {
+      type: 'boolean',
+      default: false,
+      global: true,
+      describe: 'results as JSON, one object a line',
+    })
     .option('quiet', { type: 'boolean', default: false, global: true, describe: 'say only what went wrong' })
-    .option('progress', { type: 'boolean', default: true, global: true, describe: 'show progress on a terminal' });
+    .option('progress', {
+      type: 'boolean',
+      default: true,
+      global: true,
+      describe: 'show progress on a terminal',
+    });
 }
 
 /** An option that may be given several times. */
 function globs(describe: string) {
   return { type: 'string', array: true, requiresArg: true, default: [] as string[], describe } as const;
 }
-

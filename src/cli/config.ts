@@ -26,7 +26,9 @@ export function configDirectory(env: Environment): string {
 
 /** Where caches are kept: `$PEERSTORE_CACHE_DIR`, else `$XDG_CACHE_HOME/peerstore`, else `~/.cache/peerstore`. */
 export function cacheDirectory(env: Environment): string {
-  return env['PEERSTORE_CACHE_DIR'] ?? join(env['XDG_CACHE_HOME'] ?? join(homeOf(env), '.cache'), 'peerstore');
+  return (
+    env['PEERSTORE_CACHE_DIR'] ?? join(env['XDG_CACHE_HOME'] ?? join(homeOf(env), '.cache'), 'peerstore')
+  );
 }
 
 /** The key file that is used when none is named anywhere. */
@@ -44,14 +46,20 @@ export async function loadConfig(env: Environment): Promise<Config> {
   const bytes = await readFileIfThere(path);
   if (bytes === undefined) return {};
   try {
-    const { selfKeyFile, peerAddrs, peerKeyFile } = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>;
+    const { selfKeyFile, peerAddrs, peerKeyFile } = JSON.parse(Buffer.from(bytes).toString()) as Record<
+      string,
+      unknown
+    >;
     return {
       ...(typeof selfKeyFile === 'string' ? { selfKeyFile } : {}),
       ...(Array.isArray(peerAddrs) ? { peerAddrs: peerAddrs.filter((one) => typeof one === 'string') } : {}),
       ...(typeof peerKeyFile === 'string' ? { peerKeyFile } : {}),
     };
   } catch (error) {
-    throw new PeerStoreError('USAGE', `cannot read the configuration ${path}: ${messageOf(error)}; mend or delete it`);
+    throw new PeerStoreError(
+      'USAGE',
+      `cannot read the configuration ${path}: ${messageOf(error)}; mend or delete it`,
+    );
   }
 }
 
@@ -59,7 +67,12 @@ export async function loadConfig(env: Environment): Promise<Config> {
 export async function saveConfig(env: Environment, config: Config): Promise<void> {
   const path = configFile(env);
   await makePrivateDirectory(dirname(path));
-  await writeFileAtomic(path, utf8(`${JSON.stringify({ version: 1, ...config }, null, 2)}\n`), 0o600, systemRandom);
+  await writeFileAtomic(
+    path,
+    utf8(`${JSON.stringify({ version: 1, ...config }, null, 2)}\n`),
+    0o600,
+    systemRandom,
+  );
 }
 
 /** Makes a directory that only its owner may look into, with those above it. */

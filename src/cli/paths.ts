@@ -47,7 +47,11 @@ export function compileGlobs(globs: readonly string[]): PathFilter {
     if (glob.trim() === '') throw new PeerStoreError('USAGE', 'a glob is empty');
     const directoriesOnly = glob.endsWith('/') && glob !== '/';
     const pattern = directoriesOnly ? glob.slice(0, -1) : glob;
-    const whole = pattern.includes('/') ? (pattern.startsWith('/') ? pattern : `**/${pattern}`) : `**/${pattern}`;
+    const whole = pattern.includes('/')
+      ? pattern.startsWith('/')
+        ? pattern
+        : `**/${pattern}`
+      : `**/${pattern}`;
     const matches = picomatch(whole.startsWith('/') ? whole.slice(1) : whole, { dot: true });
     return (path: string, isDirectory: boolean) => (!directoriesOnly || isDirectory) && matches(path);
   });

@@ -22,7 +22,9 @@ export function pinnedKey(
   try {
     pem = readFileSync(keyFile, 'utf8');
   } catch (error) {
-    throw new PeerStoreError('USAGE', `cannot read the peer's key file: ${messageOf(error)}`, { cause: error });
+    throw new PeerStoreError('USAGE', `cannot read the peer's key file: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   return new Map([[canonicalAddress(address), publicKeyFromPem(pem, keyFile)]]);
 }

@@ -11,7 +11,9 @@ export function secretFromFile(path: string, what: string): string {
     const text = readFileSync(path === '-' ? 0 : path, 'utf8');
     return text.split(/\r?\n/, 1)[0] ?? '';
   } catch (error) {
-    throw new PeerStoreError('USAGE', `cannot read the ${what} from ${path}: ${messageOf(error)}`, { cause: error });
+    throw new PeerStoreError('USAGE', `cannot read the ${what} from ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -13,7 +13,13 @@ import { enrollThrough, strangerTransport } from '../identity/enroll-call.js';
 import { answerEnroll } from '../identity/enrollment.js';
 import { decodeInvite, encodeInvite } from '../identity/invite.js';
 import { InviteLedger } from '../identity/invite-ledger.js';
-import { foundPeerHome, loadPeerHome, type PeerHome, preparePeerKey, savePeerCertificate } from '../identity/peer-home.js';
+import {
+  foundPeerHome,
+  loadPeerHome,
+  type PeerHome,
+  preparePeerKey,
+  savePeerCertificate,
+} from '../identity/peer-home.js';
 import { serveAdmin } from '../node/admin.js';
 import { Node } from '../node/node.js';
 import { type PeerMemory, peerMemoryFile } from '../node/remembered-peers.js';
@@ -139,16 +145,23 @@ async function takeDataPath(dataPath: string): Promise<FileLock> {
   try {
     await mkdir(dataPath, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new PeerStoreError('USAGE', `cannot use the data path ${dataPath}: ${messageOf(error)}`, { cause: error });
+    throw new PeerStoreError('USAGE', `cannot use the data path ${dataPath}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   let lock: FileLock | undefined;
   try {
     lock = await lockFile(join(dataPath, lockName));
   } catch (error) {
-    throw new PeerStoreError('USAGE', `cannot use the data path ${dataPath}: ${messageOf(error)}`, { cause: error });
+    throw new PeerStoreError('USAGE', `cannot use the data path ${dataPath}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   if (lock === undefined) {
-    throw new PeerStoreError('IN_USE', `the data path ${dataPath} is in use by another peer; give each peer its own`);
+    throw new PeerStoreError(
+      'IN_USE',
+      `the data path ${dataPath} is in use by another peer; give each peer its own`,
+    );
   }
   return lock;
 }
@@ -180,7 +193,10 @@ async function enterRing(
     return { home, entries: [] };
   }
   if (invite.kind !== 'peer') {
-    throw new PeerStoreError('NOT_ADMITTED', 'this invite is for a user; get one with "peerstore-server invite --peer"');
+    throw new PeerStoreError(
+      'NOT_ADMITTED',
+      'this invite is for a user; get one with "peerstore-server invite --peer"',
+    );
   }
   const key = await preparePeerKey(dataPath, random);
   const pinnedKeys = pinnedKey(options.initialPeerAddress, options.initialPeerKeyFile);
@@ -216,7 +232,8 @@ async function makeInvite(
   }
   const { user, expiresMs } = args;
   const name = typeof user === 'string' ? user : undefined;
-  if (typeof expiresMs !== 'number') throw new PeerStoreError('USAGE', 'an invite needs a time when it expires');
+  if (typeof expiresMs !== 'number')
+    throw new PeerStoreError('USAGE', 'an invite needs a time when it expires');
   const kind = name === undefined ? 'peer' : 'user';
   const expiresAtMs = clock.nowMs() + expiresMs;
   const secret = await ledger.create(kind, name, expiresAtMs);

@@ -47,7 +47,10 @@ export function showServerStatus(status: ServerStatus): string {
     ['id', status.id],
     ['address', status.zone === null ? status.address : `${status.address} in ${status.zone}`],
     ['predecessor', status.predecessor ?? 'none: this peer is alone'],
-    ['successors', status.successors.length === 0 ? 'none: this peer is alone' : status.successors.join('\n  ')],
+    [
+      'successors',
+      status.successors.length === 0 ? 'none: this peer is alone' : status.successors.join('\n  '),
+    ],
     ['fingers', showCount(status.fingers.length, 'distinct peer')],
     ['held', `${showCount(status.keys, 'key')}, ${showSize(status.bytes)}${of}`],
     [

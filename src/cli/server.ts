@@ -21,7 +21,9 @@ const queuedPerCore = 20;
 export function runServer(args: readonly string[], console: Console): Promise<ExitCode> {
   return runProgram('peerstore-server', args, console, (parser) =>
     parser
-      .usage('$0 --addr HOST:PORT --data-path DIR\n\nKeeps encrypted blocks for the users of a ring of peers.')
+      .usage(
+        '$0 --addr HOST:PORT --data-path DIR\n\nKeeps encrypted blocks for the users of a ring of peers.',
+      )
       .command(
         '$0',
         'starts a peer: a new ring, or the one that DIR or the invite belongs to',
@@ -53,7 +55,12 @@ export function runServer(args: readonly string[], console: Console): Promise<Ex
           dataPathOption(sub)
             .option('peer', { type: 'boolean', conflicts: 'user', describe: 'for a peer' })
             .option('user', { type: 'string', describe: 'for a user of this name', requiresArg: true })
-            .option('expires', { type: 'string', default: '1h', describe: 'how long it is good', requiresArg: true }),
+            .option('expires', {
+              type: 'string',
+              default: '1h',
+              describe: 'how long it is good',
+              requiresArg: true,
+            }),
         async (argv) => {
           if (argv.peer !== true && argv.user === undefined) {
             throw new PeerStoreError('USAGE', 'say whom the invite is for: --peer or --user NAME');
@@ -92,13 +99,29 @@ function serveOptions(parser: Argv) {
       requiresArg: true,
       describe: 'where to listen, HOST:PORT; :PORT is every interface, port 0 picks a free one',
     })
-    .option('join', { type: 'string', requiresArg: true, describe: 'the invite to a ring (or PEERSTORE_INVITE)' })
+    .option('join', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the invite to a ring (or PEERSTORE_INVITE)',
+    })
     .option('join-file', { type: 'string', requiresArg: true, describe: 'a file with the invite in it' })
     .option('initial-peer-addr', { type: 'string', requiresArg: true, describe: 'the peer to enter by' })
     .option('initial-peer-key-file', { type: 'string', requiresArg: true, describe: 'its publickey.pem' })
-    .option('advertise', { type: 'string', requiresArg: true, describe: 'the address that others reach this peer at' })
-    .option('zone', { type: 'string', requiresArg: true, describe: 'what fails together with this peer: a room, a house' })
-    .option('capacity', { type: 'string', requiresArg: true, describe: 'the most to keep here, such as 500G' })
+    .option('advertise', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the address that others reach this peer at',
+    })
+    .option('zone', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'what fails together with this peer: a room, a house',
+    })
+    .option('capacity', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the most to keep here, such as 500G',
+    })
     .option('request-num-workers', {
       type: 'number',
       default: workersPerCore * cores,
@@ -115,7 +138,10 @@ function serveOptions(parser: Argv) {
     .option('log-format', { choices: ['text', 'json'], default: 'text', describe: 'how to say it' });
 }
 
-function inviteFrom(argv: { join: string | undefined; joinFile: string | undefined }, console: Console): string | undefined {
+function inviteFrom(
+  argv: { join: string | undefined; joinFile: string | undefined },
+  console: Console,
+): string | undefined {
   if (argv.join !== undefined) return argv.join;
   if (argv.joinFile === undefined) return console.env['PEERSTORE_INVITE'];
   try {

@@ -27,7 +27,9 @@ export function parseSize(text: string, option: string): number {
  */
 export function parseDuration(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)([smhd])$/i.exec(text.trim());
-  const ms = Math.round(Number(match?.[1]) * timeUnits[(match?.[2] ?? 's').toLowerCase() as keyof typeof timeUnits]);
+  const ms = Math.round(
+    Number(match?.[1]) * timeUnits[(match?.[2] ?? 's').toLowerCase() as keyof typeof timeUnits],
+  );
   if (match === null || !Number.isSafeInteger(ms)) {
     throw new PeerStoreError('USAGE', `${option} takes a time such as 30s, 10m, 1h or 7d, not "${text}"`);
   }
@@ -43,7 +45,9 @@ export function showSize(bytes: number): string {
     value /= 1024;
     unit += 1;
   }
-  return unit === 0 ? `${value} B` : `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${units[unit] ?? ''}`;
+  return unit === 0
+    ? `${value} B`
+    : `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${units[unit] ?? ''}`;
 }
 
 /** A duration for people: `3.2 s`, `2 min 5 s`. */

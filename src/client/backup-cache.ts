@@ -60,8 +60,16 @@ export function openBackupCache(directory: string): BackupCache {
     encoding: 'binary',
     keyEncoding: 'binary',
   });
-  const chunks: Database<Buffer, Buffer> = root.openDB({ name: 'chunks-1', encoding: 'binary', keyEncoding: 'binary' });
-  const files: Database<Buffer, Buffer> = root.openDB({ name: 'files-1', encoding: 'binary', keyEncoding: 'binary' });
+  const chunks: Database<Buffer, Buffer> = root.openDB({
+    name: 'chunks-1',
+    encoding: 'binary',
+    keyEncoding: 'binary',
+  });
+  const files: Database<Buffer, Buffer> = root.openDB({
+    name: 'files-1',
+    encoding: 'binary',
+    keyEncoding: 'binary',
+  });
   return {
     chunks: {
       get: (name) => {
@@ -81,7 +89,11 @@ export function openBackupCache(directory: string): BackupCache {
       get: (path, info) => {
         const bytes = files.get(keyOf(path));
         if (bytes === undefined) return undefined;
-        const [sizeBytes, mtimeNs, ctimeNs, dev, ino, content] = unpackValue(fileCodec, bytes, 'backup cache');
+        const [sizeBytes, mtimeNs, ctimeNs, dev, ino, content] = unpackValue(
+          fileCodec,
+          bytes,
+          'backup cache',
+        );
         const same =
           sizeBytes === info.sizeBytes &&
           mtimeNs === info.mtimeNs &&

@@ -169,7 +169,8 @@ class BackupRun {
             break;
           case 'leave': {
             open.pop();
-            if (directory === undefined) throw new Error('broken rule: a directory is entered before it is left');
+            if (directory === undefined)
+              throw new Error('broken rule: a directory is entered before it is left');
             const tree = this.#writeTree(directory);
             const parent = open.at(-1);
             if (parent === undefined) root = tree;
@@ -311,7 +312,13 @@ function withoutStoring(sink: BlockSink): BlockSink {
 }
 
 /** Failures after which a backup may simply be run again: what it has stored is found. */
-export const passingBackupFailures: readonly ErrorCode[] = ['CANCELLED', 'UNREACHABLE', 'TIMEOUT', 'BUSY', 'TOO_FEW_COPIES'];
+export const passingBackupFailures: readonly ErrorCode[] = [
+  'CANCELLED',
+  'UNREACHABLE',
+  'TIMEOUT',
+  'BUSY',
+  'TOO_FEW_COPIES',
+];
 
 /** Whether running the same backup again makes sense. */
 export function mayRunAgain(error: unknown): boolean {

@@ -1,6 +1,6 @@
 /** Looking into a snapshot: from a path to what is there, and down the tree from it. */
 import { bytesEqual, compareBytes } from '../base/bytes.js';
-import { PeerStoreError } from '../base/errors.js';
+import { messageOf, PeerStoreError } from '../base/errors.js';
 import { absolutePath, joinPath, printablePath } from '../base/paths.js';
 import type { DirectoryEntry, Entry } from '../archive/entry.js';
 import type { ArchiveReader } from '../archive/reader.js';
@@ -64,7 +64,7 @@ export interface Walked {
   readonly path: Uint8Array;
   readonly entry: Entry;
   /** Set when a directory's own tree could not be read; what is in it is left out. */
-  readonly failure?: unknown;
+  readonly failure?: Error;
 }
 
 /**
@@ -76,13 +76,16 @@ export async function* walkTree(
   directory: DirectoryEntry,
   path: Uint8Array,
 ): AsyncGenerator<Walked, void, undefined> {
-  const open = [{ path, entry: directory, entries: reader.readTree(directory.content)[Symbol.asyncIterator]() }];
+  const open = [
+    { path, entry: directory, entries: reader.readTree(directory.content)[Symbol.asyncIterator]() },
+  ];
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
     let next: IteratorResult<Entry>;
     try {
       next = await top.entries.next();
-    } catch (failure) {
+    } catch (error) {
       open.pop();
+      const failure = error instanceof Error ? error : new Error(messageOf(error));
       yield { path: top.path, entry: top.entry, failure };
       continue;
     }

@@ -48,7 +48,11 @@ export async function loadSnapshots(session: Session): Promise<readonly Snapshot
  * the snapshot is in the ring; when it throws, it may be there, and a backup that runs again finds out.
  * @throws PeerStoreError CONFLICT when other processes of this device keep adding snapshots at the same time.
  */
-export async function addSnapshot(session: Session, writer: ArchiveWriter, snapshot: Snapshot): Promise<void> {
+export async function addSnapshot(
+  session: Session,
+  writer: ArchiveWriter,
+  snapshot: Snapshot,
+): Promise<void> {
   const { device } = session.keys;
   for (let attempt = 1; ; attempt += 1) {
     const { sequence, head } = await loadDevice(session, device.publicKey);
@@ -83,13 +87,17 @@ export async function addSnapshot(session: Session, writer: ArchiveWriter, snaps
  */
 export function chooseSnapshot(snapshots: readonly Snapshot[], name: string): Snapshot {
   const latest = snapshots.at(-1);
-  if (latest === undefined) throw new PeerStoreError('NOT_FOUND', 'there is no snapshot yet; make one with backup');
+  if (latest === undefined)
+    throw new PeerStoreError('NOT_FOUND', 'there is no snapshot yet; make one with backup');
   if (name === 'latest') return latest;
   const wanted = name.toLowerCase();
   const matching = /^[0-9a-f]+$/.test(wanted) ? snapshots.filter(({ id }) => id.startsWith(wanted)) : [];
   const [first, second] = matching;
   if (first === undefined) {
-    throw new PeerStoreError('NOT_FOUND', `there is no snapshot ${name}; peerstore-client snapshots lists them`);
+    throw new PeerStoreError(
+      'NOT_FOUND',
+      `there is no snapshot ${name}; peerstore-client snapshots lists them`,
+    );
   }
   if (second !== undefined) {
     throw new PeerStoreError('USAGE', `${matching.length} snapshots begin with ${name}; give more digits`);

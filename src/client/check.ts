@@ -41,7 +41,8 @@ export interface CheckSummary {
 
 /** Checks the snapshots. @throws PeerStoreError UNREACHABLE, CANCELLED; what is missing is reported, not thrown. */
 export async function check(session: Session, options: CheckOptions): Promise<CheckSummary> {
-  const { reader, blocks, signal } = session;
+  const { blocks, signal } = session;
+  const reader = options.readData ? session.bulkReader : session.reader;
   const wanted = new Set<Id>();
   const missing = new Set<Id>();
   const contents = new Set<string>();
@@ -54,9 +55,13 @@ export async function check(session: Session, options: CheckOptions): Promise<Ch
 
   const collect = async (entry: Entry): Promise<void> => {
     if (entry.type === 'symlink') return;
-    for await (const { reference } of walkReferences(reader, entry.content, 'data')) wanted.add(reference.block);
+    for await (const { reference } of walkReferences(reader, entry.content, 'data'))
+      wanted.add(reference.block);
   };
-  const visit = async (snapshot: Snapshot, look: (entry: Entry, path: string) => Promise<void>): Promise<void> => {
+  const visit = async (
+    snapshot: Snapshot,
+    look: (entry: Entry, path: string) => Promise<void>,
+  ): Promise<void> => {
     const root = rootEntry(snapshot);
     await look(root, '/');
     for await (const { path, entry, failure } of walkTree(reader, root, rootPath)) {
@@ -64,7 +69,11 @@ export async function check(session: Session, options: CheckOptions): Promise<Ch
       const shown = printablePath(path);
       if (failure !== undefined) {
         if (!meansDamage(failure)) throw failure;
-        report({ snapshot: snapshot.id, path: shown, message: `the directory cannot be read: ${messageOf(failure)}` });
+        report({
+          snapshot: snapshot.id,
+          path: shown,
+          message: `the directory cannot be read: ${messageOf(failure)}`,
+        });
       } else {
         await look(entry, shown);
       }
@@ -100,7 +109,10 @@ export async function check(session: Session, options: CheckOptions): Promise<Ch
         try {
           for await (const { reference } of walkReferences(reader, entry.content, 'data')) {
             if (missing.has(reference.block)) {
-              throw new PeerStoreError('MISSING', `block ${reference.block} is on no peer that can be reached`);
+              throw new PeerStoreError(
+                'MISSING',
+                `block ${reference.block} is on no peer that can be reached`,
+              );
             }
           }
           if (!options.readData) return;

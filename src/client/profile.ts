@@ -32,7 +32,9 @@ export async function loadProfile(session: Pick<Session, 'records' | 'keys'>): P
   const own = session.keys.device.publicKey;
   const record = await session.records.get(recordKind, session.keys.user.publicKey, recordName);
   const devices =
-    record === undefined || record.deleted ? [] : unpackValue(profileCodec, record.value, 'the user record').devices;
+    record === undefined || record.deleted
+      ? []
+      : unpackValue(profileCodec, record.value, 'the user record').devices;
   const others = devices.map(({ key }) => key).filter((key) => !bytesEqual(key, own));
   return { sequence: record?.sequence ?? 0, devices, deviceKeys: [own, ...others] };
 }

@@ -67,7 +67,8 @@ export class RemoteBlocks {
     await retrying(this.#retry, async () => {
       for (const { owner, keys } of await this.#byOwner(ids.filter((id) => !present.has(id)))) {
         const answer = await this.#at(owner, async () => {
-          return (await this.#options.transport.call(owner, 'hasBlocks', { ids: keys }, this.#signal())).response;
+          return (await this.#options.transport.call(owner, 'hasBlocks', { ids: keys }, this.#signal()))
+            .response;
         });
         for (const [at, id] of keys.entries()) present.set(id, answer.present[at] === true);
       }
@@ -84,7 +85,10 @@ export class RemoteBlocks {
     return this.#queue.add(() => this.#get(id, range));
   }
 
-  async #get(id: Id, range: { readonly offset: number; readonly length: number } | undefined): Promise<Uint8Array> {
+  async #get(
+    id: Id,
+    range: { readonly offset: number; readonly length: number } | undefined,
+  ): Promise<Uint8Array> {
     const { view, transport, log } = this.#options;
     let lastError: unknown;
     for (let round = 0; round < readRounds; round += 1) {
@@ -95,8 +99,14 @@ export class RemoteBlocks {
             transport.call(holder, 'getBlock', { id, ...range }, this.#signal()),
           );
           if (range === undefined ? toHex(sha256(body)) === id : body.length === range.length) return body;
-          lastError = new PeerStoreError('DAMAGED', `block ${shortId(id)} came damaged from ${holder.address}`);
-          log.warn('a holder gave a damaged block; another one is asked', { block: shortId(id), peer: holder.address });
+          lastError = new PeerStoreError(
+            'DAMAGED',
+            `block ${shortId(id)} came damaged from ${holder.address}`,
+          );
+          log.warn('a holder gave a damaged block; another one is asked', {
+            block: shortId(id),
+            peer: holder.address,
+          });
         } catch (error) {
           if (hasCode(error, 'CANCELLED')) throw error;
           if (hasCode(error, 'UNREACHABLE', 'TIMEOUT')) view.suspect(holder);

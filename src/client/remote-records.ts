@@ -67,7 +67,12 @@ export class RemoteRecords {
       if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
       try {
         const method = record.deleted ? 'deleteRecord' : 'postRecord';
-        await transport.call(owner, method, { id }, { body: bytes, ...(signal === undefined ? {} : { signal }) });
+        await transport.call(
+          owner,
+          method,
+          { id },
+          { body: bytes, ...(signal === undefined ? {} : { signal }) },
+        );
       } catch (error) {
         if (hasCode(error, 'UNREACHABLE', 'TIMEOUT')) view.suspect(owner);
         else view.invalidate();
@@ -79,7 +84,12 @@ export class RemoteRecords {
   async #ask(holder: PeerRef, id: Id): Promise<Vote> {
     const { transport, view, log, signal } = this.#options;
     try {
-      const { body } = await transport.call(holder, 'getRecord', { id }, signal === undefined ? {} : { signal });
+      const { body } = await transport.call(
+        holder,
+        'getRecord',
+        { id },
+        signal === undefined ? {} : { signal },
+      );
       return { kind: 'record', record: openRecord(body, id) };
     } catch (error) {
       if (hasCode(error, 'CANCELLED')) throw error;

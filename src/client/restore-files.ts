@@ -40,7 +40,7 @@ export interface RestoreOptions {
   /** What the target itself gets if it is made; a target that exists keeps its owner, mode and time. */
   readonly root?: EntryCommon;
   /**
-   * A file's content. DAMAGED and NOT_FOUND become a problem of that file; other errors end the restore.
+   * A file's content. DAMAGED and MISSING become a problem of that file; other errors end the restore.
    * @param signal fires when the restore ends early
    */
   readonly openContent: (entry: FileEntry, signal: AbortSignal) => AsyncIterable<Uint8Array>;
@@ -285,7 +285,7 @@ class Restore {
       this.#report(error.problem);
     } else if (code !== undefined) {
       this.#report(problem('unwritable', path, `was not restored${more}: ${systemReason(error)}`));
-    } else if (hasCode(error, 'DAMAGED', 'NOT_FOUND')) {
+    } else if (hasCode(error, 'DAMAGED', 'MISSING')) {
       this.#report(problem('damaged', path, `was not restored${more}: ${messageOf(error)}`));
     } else {
       throw error;

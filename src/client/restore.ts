@@ -28,9 +28,10 @@ export interface RestoreRequest {
  * @throws PeerStoreError NOT_FOUND when the path is not in the snapshot; NO_SPACE, CANCELLED, UNREACHABLE.
  */
 export async function restore(session: Session, request: RestoreRequest): Promise<RestoreSummary> {
-  const { reader, random, signal } = session;
+  const { bulkReader: reader, random, signal } = session;
   const { fileSystem, snapshot, components, target, overwrite, include, report, progress } = request;
-  const top = components.length === 0 ? rootEntry(snapshot) : await requireEntry(reader, snapshot, components);
+  const top =
+    components.length === 0 ? rootEntry(snapshot) : await requireEntry(reader, snapshot, components);
   return restoreFiles(eventsOf(session, top), {
     fileSystem,
     random,
@@ -51,7 +52,7 @@ async function* eventsOf(session: Session, top: Entry): AsyncGenerator<RestoreEv
     yield eventOf(top);
     return;
   }
-  const open = [session.reader.readTree(top.content)[Symbol.asyncIterator]()];
+  const open = [session.bulkReader.readTree(top.content)[Symbol.asyncIterator]()];
   for (let entries = open.at(-1); entries !== undefined; entries = open.at(-1)) {
     const next = await entries.next();
     if (next.done === true) {
@@ -61,7 +62,8 @@ async function* eventsOf(session: Session, top: Entry): AsyncGenerator<RestoreEv
     }
     const entry = next.value;
     yield eventOf(entry);
-    if (entry.type === 'directory') open.push(session.reader.readTree(entry.content)[Symbol.asyncIterator]());
+    if (entry.type === 'directory')
+      open.push(session.bulkReader.readTree(entry.content)[Symbol.asyncIterator]());
   }
 }
 

@@ -56,7 +56,8 @@ export class RingView {
    */
   async holders(key: Id, signal?: AbortSignal): Promise<readonly PeerRef[]> {
     const { clock } = this.#options;
-    if (this.#whole === undefined || clock.monotonicMs() - this.#whole.sinceMs > freshMs) await this.refresh();
+    if (this.#whole === undefined || clock.monotonicMs() - this.#whole.sinceMs > freshMs)
+      await this.refresh();
     if (this.#whole !== undefined) return this.#suspectsLast(inOrderFrom(key, this.#whole.members));
     const { peers } = await lookupOverWire(
       this.#options.transport,

@@ -4,7 +4,7 @@ import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import type { Random } from '../base/random.js';
 import { ArchiveReader } from '../archive/reader.js';
-import { createCompressor, type Compressor } from '../archive/compress.js';
+import { loadCompressor, type Compressor } from '../archive/compress.js';
 import { type ArchiveSecrets, deriveArchiveSecrets } from '../archive/secrets.js';
 import type { SigningKey } from '../identity/keys.js';
 import type { Endpoint, ResponseOf, Transport } from '../wire/index.js';
@@ -45,7 +45,10 @@ export interface Session {
   readonly records: RemoteRecords;
   readonly secrets: ArchiveSecrets;
   readonly compressor: Compressor;
+  /** Fetches what is asked for and no more. */
   readonly reader: ArchiveReader;
+  /** Fetches whole packs: for reading much of what is there. */
+  readonly bulkReader: ArchiveReader;
   /** What the first peer that answered said of itself and the ring's policy. */
   readonly ring: ResponseOf<'status'>;
   readonly clock: Clock;
@@ -73,7 +76,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     ...(signal === undefined ? {} : { signal }),
   };
   const blocks = new RemoteBlocks(remote);
-  const compressor = await createCompressor();
+  const compressor = await loadCompressor();
   return {
     keys,
     transport,
@@ -83,6 +86,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     secrets: deriveArchiveSecrets(keys.archiveSecret),
     compressor,
     reader: new ArchiveReader({ source: blocks, compressor }),
+    bulkReader: new ArchiveReader({ source: blocks, compressor, fetchWhole: true }),
     ring,
     clock,
     random,

@@ -33,7 +33,10 @@ function socketPath(dataPath: string): string {
   const path = join(dataPath, socketName);
   if (Buffer.byteLength(path) <= socketPathBytes) return path;
   if (process.platform !== 'linux') {
-    throw new PeerStoreError('USAGE', `the data path ${dataPath} is too long for the socket in it; choose a shorter one`);
+    throw new PeerStoreError(
+      'USAGE',
+      `the data path ${dataPath} is too long for the socket in it; choose a shorter one`,
+    );
   }
   return `/proc/self/fd/${openSync(dataPath, 'r')}/${socketName}`;
 }
@@ -96,8 +99,14 @@ export async function askAdmin(dataPath: string, command: string, args: object =
     const socket = createConnection(socketPath(dataPath));
     socket.on('error', (error) => {
       const nobody = ['ENOENT', 'ECONNREFUSED', 'ENOTDIR'].includes(systemCode(error) ?? '');
-      const reason = nobody ? 'no peer runs there; start peerstore-server with that data path' : error.message;
-      reject(new PeerStoreError('UNREACHABLE', `cannot talk to a peer on ${dataPath}: ${reason}`, { cause: error }));
+      const reason = nobody
+        ? 'no peer runs there; start peerstore-server with that data path'
+        : error.message;
+      reject(
+        new PeerStoreError('UNREACHABLE', `cannot talk to a peer on ${dataPath}: ${reason}`, {
+          cause: error,
+        }),
+      );
     });
     socket.on('close', () => reject(new PeerStoreError('UNREACHABLE', `the peer on ${dataPath} hung up`)));
     createInterface({ input: socket })
@@ -108,7 +117,12 @@ export async function askAdmin(dataPath: string, command: string, args: object =
       });
     socket.write(`${JSON.stringify({ command, ...args })}\n`);
   });
-  const { result, code, message } = JSON.parse(answer) as { result?: unknown; code?: unknown; message?: unknown };
-  if (typeof code === 'string') throw new PeerStoreError(isErrorCode(code) ? code : 'INTERNAL', String(message));
+  const { result, code, message } = JSON.parse(answer) as {
+    result?: unknown;
+    code?: unknown;
+    message?: unknown;
+  };
+  if (typeof code === 'string')
+    throw new PeerStoreError(isErrorCode(code) ? code : 'INTERNAL', String(message));
   return result;
 }

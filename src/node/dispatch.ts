@@ -10,7 +10,7 @@ export type Handlers = { readonly [M in MethodName]: Handler<M> };
 
 /** The one dispatch table of a peer. */
 export function createDispatch(handlers: Handlers, pool: WorkerPool): Dispatch {
-  return (call) => {
+  return async (call) => {
     const handler = handlers[call.method];
     // A ping is answered whatever else there is to do: silence means death to those who ask.
     if (call.method === 'ping') return handler(call);

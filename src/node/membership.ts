@@ -111,7 +111,10 @@ export class Membership {
           return;
         } catch (error) {
           failure = error;
-          this.#options.log.debug('could not join through a peer', { peer: entry.address, error: messageOf(error) });
+          this.#options.log.debug('could not join through a peer', {
+            peer: entry.address,
+            error: messageOf(error),
+          });
         }
       }
       // Only a ring in motion is worth another attempt; a peer that is not there will not be there in a moment.
@@ -220,7 +223,9 @@ export class Membership {
       if (!between(this.#state.self.id, candidate.id, firstSuccessor(this.#state).id)) return;
       const answer = await this.#ask(candidate);
       if (answer.kind !== 'answer') return;
-      await this.#carryOut(steps.stabilizeFromPredecessor(this.#state, answer.from, this.#options.listLength));
+      await this.#carryOut(
+        steps.stabilizeFromPredecessor(this.#state, answer.from, this.#options.listLength),
+      );
     });
   }
 
@@ -298,7 +303,8 @@ export class Membership {
     const { response } = await transport.call(entry, 'successor', { key: self.id });
     const start = response.peers.filter(({ id }) => id !== self.id);
     // The entry is the whole ring and knows us from before: it is where we belong.
-    if (start.length === 0) throw new PeerStoreError('UNSETTLED', `the peer at ${entry.address} knows nobody yet`);
+    if (start.length === 0)
+      throw new PeerStoreError('UNSETTLED', `the peer at ${entry.address} knows nobody yet`);
     let place = response.found ? start[0] : undefined;
     if (place === undefined) {
       const { peers } = await this.#lookupFrom(start, self.id);
@@ -310,20 +316,34 @@ export class Membership {
       if (steps.isPlaceOf(self, member)) {
         this.#state = steps.join(self, member, listLength);
         this.#options.remembered.see([member.self, ...member.successors]);
-        log.debug('joined', { behind: shortId(member.self.id), before: shortId(firstSuccessor(this.#state).id) });
+        log.debug('joined', {
+          behind: shortId(member.self.id),
+          before: shortId(firstSuccessor(this.#state).id),
+        });
         return;
       }
       const forward = between(member.self.id, firstSuccessor(member).id, self.id);
       place = forward ? firstSuccessor(member) : (member.predecessor ?? undefined);
     }
-    throw new PeerStoreError('UNSETTLED', `the ring at ${entry.address} is changing; found no place in it yet`);
+    throw new PeerStoreError(
+      'UNSETTLED',
+      `the ring at ${entry.address} is changing; found no place in it yet`,
+    );
   }
 
   async #neighbourhoodOf(peer: PeerRef): Promise<Neighbourhood> {
-    const { response } = await this.#options.transport.call(peer, 'successorList', {}, { timeoutMs: askTimeoutMs });
+    const { response } = await this.#options.transport.call(
+      peer,
+      'successorList',
+      {},
+      { timeoutMs: askTimeoutMs },
+    );
     const fault = faultIn(response);
     if (fault !== undefined || response.self.id !== peer.id) {
-      throw new PeerStoreError('PROTOCOL', `the pointers of ${peer.address} are refused: ${fault ?? 'not its own'}`);
+      throw new PeerStoreError(
+        'PROTOCOL',
+        `the pointers of ${peer.address} are refused: ${fault ?? 'not its own'}`,
+      );
     }
     return response;
   }

@@ -144,11 +144,15 @@ export class Node {
       });
     this.#periodics = [
       every('stabilize', intervals.stabilizeMs, () => this.membership.stabilize()),
-      every('checking the predecessor', intervals.checkPredecessorMs, () => this.membership.checkPredecessor()),
+      every('checking the predecessor', intervals.checkPredecessorMs, () =>
+        this.membership.checkPredecessor(),
+      ),
       every('fixing fingers', intervals.fixFingersMs, () => this.membership.fixFingers()),
       every('looking for lost peers', intervals.lookAroundMs, () => this.membership.lookAround()),
       every('remembering peers', intervals.rememberMs, () => this.#remembered.save()),
-      every('emptying the trash', intervals.emptyTrashMs, () => store.emptyTrash(clock.nowMs() - this.#policy.trashMs)),
+      every('emptying the trash', intervals.emptyTrashMs, () =>
+        store.emptyTrash(clock.nowMs() - this.#policy.trashMs),
+      ),
     ];
   }
 
@@ -170,7 +174,9 @@ export class Node {
       ready = resolve;
     });
     const dispatch = handlers.then((table) => createDispatch(table, pool));
-    const listener = await options.transport.listen(options.listenAddress, async (call) => (await dispatch)(call));
+    const listener = await options.transport.listen(options.listenAddress, async (call) =>
+      (await dispatch)(call),
+    );
     const self: PeerRef = {
       id: options.id,
       machine: options.machine,
@@ -247,10 +253,13 @@ export class Node {
     try {
       await this.membership.join(remembered);
     } catch (error) {
-      log.warn('none of the remembered peers can be reached; this peer serves alone and goes on looking for them', {
-        remembered: remembered.length,
-        error: messageOf(error),
-      });
+      log.warn(
+        'none of the remembered peers can be reached; this peer serves alone and goes on looking for them',
+        {
+          remembered: remembered.length,
+          error: messageOf(error),
+        },
+      );
     }
   }
 
@@ -260,7 +269,9 @@ export class Node {
     await this.membership.stabilize();
     while (!(await this.membership.isTakenIn())) {
       if (clock.monotonicMs() - since > takenInMs) {
-        log.warn('the ring has not taken this peer in yet; it serves all the same', { id: shortId(this.self.id) });
+        log.warn('the ring has not taken this peer in yet; it serves all the same', {
+          id: shortId(this.self.id),
+        });
         return;
       }
       await sleep(clock, takenInPollMs);
@@ -287,7 +298,12 @@ export class Node {
       getRecord: getRecordHandler(store),
       deleteRecord: deleteRecordHandler(spreading),
       enroll: enrollHandler(membership, admission),
-      status: statusHandler({ membership, store, replication: this.#replication, replicas: this.#policy.replicas }),
+      status: statusHandler({
+        membership,
+        store,
+        replication: this.#replication,
+        replicas: this.#policy.replicas,
+      }),
     };
   }
 }

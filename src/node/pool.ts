@@ -39,7 +39,10 @@ export class WorkerPool {
   #refused = 0;
 
   constructor(options: PoolOptions) {
-    const lane = (concurrency: number, queueLength: number) => ({ queue: new PQueue({ concurrency }), queueLength });
+    const lane = (concurrency: number, queueLength: number) => ({
+      queue: new PQueue({ concurrency }),
+      queueLength,
+    });
     this.#lanes = {
       ring: lane(ringWorkers, ringQueueLength),
       replica: lane(options.workers, options.queueLength),
@@ -52,19 +55,20 @@ export class WorkerPool {
    * @param bodyBytes what the request holds in memory until it is done
    * @throws PeerStoreError BUSY when the queue is full, CANCELLED when the signal fires before it began.
    */
-  async run<T>(lane: Lane, bodyBytes: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async run<T>(lane: Lane, bodyBytes: number, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
     const { queue, queueLength } = this.#lanes[lane];
     const full = queue.pending >= queue.concurrency && queue.size >= queueLength;
     if (full || this.#bodyBytes + bodyBytes > limits.requestBodyBytesInFlight) {
       this.#refused += 1;
       throw new PeerStoreError('BUSY', 'this peer has all the work it can take; come back a little later', {
-        retryAfterMs: limits.busyRetryMs,
+        retryAfterMs: limits.busyRetryAfterMs,
       });
     }
     this.#bodyBytes += bodyBytes;
     try {
       return await queue.add(() => {
-        if (signal.aborted) throw new PeerStoreError('CANCELLED', 'the caller gave up while the request waited');
+        if (signal.aborted)
+          throw new PeerStoreError('CANCELLED', 'the caller gave up while the request waited');
         return work();
       });
     } finally {

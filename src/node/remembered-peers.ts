@@ -41,7 +41,10 @@ export function peerMemoryFile(path: string, random: Random, log: Logger): PeerM
       try {
         return unpackValue(fileCodec, bytes, path).peers;
       } catch (error) {
-        log.warn('the list of remembered peers is damaged and starts anew', { path, error: messageOf(error) });
+        log.warn('the list of remembered peers is damaged and starts anew', {
+          path,
+          error: messageOf(error),
+        });
         return [];
       }
     },
@@ -116,7 +119,8 @@ export class RememberedPeers {
   machinesSeen(withinMs: number): ReadonlySet<Id> {
     const since = this.#clock.nowMs() - withinMs;
     const machines = new Set<Id>();
-    for (const { peer, lastSeenMs } of this.#peers.values()) if (lastSeenMs >= since) machines.add(peer.machine);
+    for (const { peer, lastSeenMs } of this.#peers.values())
+      if (lastSeenMs >= since) machines.add(peer.machine);
     return machines;
   }
 }

@@ -61,7 +61,9 @@ export class Replication {
    */
   keysShort(keysHeld: number): number {
     const { self, successors, predecessor } = this.#options.membership.state;
-    const machines = new Set([self, ...successors, ...(predecessor === null ? [] : [predecessor])].map((peer) => peer.machine));
+    const machines = new Set(
+      [self, ...successors, ...(predecessor === null ? [] : [predecessor])].map((peer) => peer.machine),
+    );
     return machines.size < this.#options.replicas ? keysHeld : 0;
   }
 
@@ -74,9 +76,13 @@ export class Replication {
     const { self, predecessor } = membership.state;
     if (predecessor === null || inHalfOpen(predecessor.id, key, self.id)) return;
     membership.doubtPredecessor();
-    throw new PeerStoreError('NOT_RESPONSIBLE', `${shortId(key)} belongs to another peer now; look it up again`, {
-      retryAfterMs: notResponsibleRetryMs,
-    });
+    throw new PeerStoreError(
+      'NOT_RESPONSIBLE',
+      `${shortId(key)} belongs to another peer now; look it up again`,
+      {
+        retryAfterMs: notResponsibleRetryMs,
+      },
+    );
   }
 
   /**
@@ -111,7 +117,7 @@ export class Replication {
     const wanted = this.wantedCopies;
     const majority = majorityOf(wanted);
     const done: T[] = [];
-    const failures: unknown[] = [];
+    const failures: Error[] = [];
     return new Promise((resolve, reject) => {
       let running = 0;
       const next = (): void => {
@@ -130,8 +136,11 @@ export class Replication {
         try {
           done.push(await atHolder(holder));
         } catch (error) {
-          failures.push(error);
-          this.#options.log.debug(`${what} failed at a holder`, { holder: holder.address, error: messageOf(error) });
+          failures.push(error instanceof Error ? error : new Error(messageOf(error)));
+          this.#options.log.debug(`${what} failed at a holder`, {
+            holder: holder.address,
+            error: messageOf(error),
+          });
         }
         running -= 1;
         next();
@@ -150,8 +159,10 @@ export class Replication {
     void copy.finally(() => this.#underWay.delete(copy));
   }
 
-  #failure(what: string, done: number, majority: number, failures: readonly unknown[]): unknown {
-    const ofTheValue = failures.find((error) => hasCode(error, 'CONFLICT', 'DAMAGED', 'FORBIDDEN', 'PROTOCOL'));
+  #failure(what: string, done: number, majority: number, failures: readonly Error[]): Error {
+    const ofTheValue = failures.find((error) =>
+      hasCode(error, 'CONFLICT', 'DAMAGED', 'FORBIDDEN', 'PROTOCOL'),
+    );
     if (ofTheValue !== undefined) return ofTheValue;
     const full = failures.find((error) => hasCode(error, 'NO_SPACE'));
     if (full !== undefined) return full;

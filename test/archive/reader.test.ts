@@ -146,7 +146,7 @@ describe('the archive reader', () => {
         }
       }
       blocks.blocks.delete(id);
-      expect(await codeOf(readFiles(makeReader(blocks), root))).to.equal('NOT_FOUND');
+      expect(await codeOf(readFiles(makeReader(blocks), root))).to.equal('MISSING');
       blocks.blocks.set(id, bytes);
     }
     await readFiles(makeReader(blocks), root);

@@ -63,7 +63,7 @@ export class MemoryBlocks implements BlockSink, BlockSource {
     this.gets.push({ id, range });
     await Promise.resolve();
     const bytes = this.blocks.get(id);
-    if (bytes === undefined) throw new PeerStoreError('NOT_FOUND', `no block ${id}`);
+    if (bytes === undefined) throw new PeerStoreError('MISSING', `no block ${id}`);
     return range === undefined ? bytes : bytes.subarray(range.offset, range.offset + range.length);
   }
 

@@ -230,13 +230,13 @@ describe('restore', () => {
   it('keeps the old file when the new content fails, and ends for what is no file of its own', async () => {
     mkdirSync(target());
     writeFileSync(target('a'), 'old');
-    const failing = (code: 'NOT_FOUND' | 'UNREACHABLE') =>
+    const failing = (code: 'MISSING' | 'UNREACHABLE') =>
       async function* (): AsyncGenerator<Uint8Array> {
         await Promise.resolve();
         yield utf8('a');
         throw new PeerStoreError(code, 'no block');
       };
-    const { problems } = await restore([file('a', { sizeBytes: 9 })], { openContent: failing('NOT_FOUND') });
+    const { problems } = await restore([file('a', { sizeBytes: 9 })], { openContent: failing('MISSING') });
     expect(problems).to.deep.equal(['damaged a']);
     const error = await failure(
       restore([file('a', { sizeBytes: 9 }), file('b')], { openContent: failing('UNREACHABLE') }),

@@ -69,7 +69,8 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
         );
       }
       if (summary.errors === 0) return exitCodes.done;
-      if (!args.quiet) console.err(`peerstore-client: ${showCount(summary.errors, 'problem')} while reading, named above`);
+      if (!args.quiet)
+        console.err(`peerstore-client: ${showCount(summary.errors, 'problem')} while reading, named above`);
       return exitCodes.incomplete;
     } finally {
       progress.end();

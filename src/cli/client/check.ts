@@ -19,7 +19,13 @@ export async function runCheck(args: CheckArguments, console: Console): Promise<
     const since = systemClock.monotonicMs();
     const all = await loadSnapshots(session);
     const snapshots = args.snapshot === undefined ? all : [chooseSnapshot(all, args.snapshot)];
-    const progress = startProgress('checking', args.progress && !args.quiet, systemClock, process.stderr, console.err);
+    const progress = startProgress(
+      'checking',
+      args.progress && !args.quiet,
+      systemClock,
+      process.stderr,
+      console.err,
+    );
     try {
       const summary = await check(session, {
         snapshots,

@@ -26,7 +26,11 @@ export async function runGetfile(args: GetfileArguments, console: Console): Prom
     const { reader, random, signal } = session;
     const all = await loadSnapshots(session);
     const snapshots = args.snapshot === undefined ? all : [chooseSnapshot(all, args.snapshot)];
-    const { snapshot, entry } = await findFile(session, snapshots, pathComponents(cwd, typedPath(args.filename)));
+    const { snapshot, entry } = await findFile(
+      session,
+      snapshots,
+      pathComponents(cwd, typedPath(args.filename)),
+    );
     if (args.filedest === '-') {
       for await (const piece of reader.readContent(entry.content)) {
         if (signal?.aborted === true) throw new PeerStoreError('CANCELLED', 'interrupted');
@@ -54,7 +58,8 @@ export async function runGetfile(args: GetfileArguments, console: Console): Prom
       ...(signal === undefined ? {} : { signal }),
     });
     if (failure !== undefined) throw failure;
-    if (args.json) console.out(JSON.stringify({ snapshot: snapshot.id, bytes: entry.sizeBytes, file: args.filedest }));
+    if (args.json)
+      console.out(JSON.stringify({ snapshot: snapshot.id, bytes: entry.sizeBytes, file: args.filedest }));
     else if (!args.quiet) {
       console.out(`${args.filedest}: ${showSize(entry.sizeBytes)} from snapshot ${snapshot.id.slice(0, 12)}`);
     }

@@ -13,7 +13,12 @@ import { enrollThrough, strangerTransport } from '../../identity/enroll-call.js'
 import { decodeInvite, type Invite } from '../../identity/invite.js';
 import { readKeyFile, type UserKeyFile, writeKeyFile } from '../../identity/key-file.js';
 import { SigningKey } from '../../identity/keys.js';
-import { deriveUserKeys, fromRecoveryPhrase, newUserSecret, toRecoveryPhrase } from '../../identity/user-secret.js';
+import {
+  deriveUserKeys,
+  fromRecoveryPhrase,
+  newUserSecret,
+  toRecoveryPhrase,
+} from '../../identity/user-secret.js';
 import { makePrivateDirectory, saveConfig } from '../config.js';
 import { pinnedKey } from '../pinned-key.js';
 import { askSecret, secretFromFile } from '../secrets.js';
@@ -69,8 +74,17 @@ export async function init(args: InitArguments, console: Console): Promise<void>
     peerAddrs: admitted.addresses,
     ...(settings.peerKeyFile === undefined ? {} : { peerKeyFile: resolve(settings.peerKeyFile) }),
   });
-  await withSession({ ...args, selfKeyFile: path }, console, (session) => registerDevice(session, hostname()));
-  report(args, console, path, invite.name, args.recover ? undefined : toRecoveryPhrase(file.secret), passphrase);
+  await withSession({ ...args, selfKeyFile: path }, console, (session) =>
+    registerDevice(session, hostname()),
+  );
+  report(
+    args,
+    console,
+    path,
+    invite.name,
+    args.recover ? undefined : toRecoveryPhrase(file.secret),
+    passphrase,
+  );
 }
 
 function report(
@@ -82,15 +96,21 @@ function report(
   passphrase: string | undefined,
 ): void {
   if (args.json) {
-    console.out(JSON.stringify({ user, keyFile, ...(recoveryPhrase === undefined ? {} : { recoveryPhrase }) }));
+    console.out(
+      JSON.stringify({ user, keyFile, ...(recoveryPhrase === undefined ? {} : { recoveryPhrase }) }),
+    );
     return;
   }
   if (!args.quiet) {
-    console.err(`You are ${user}. Your key file is ${keyFile}${passphrase === undefined ? ', without a passphrase' : ''}.`);
+    console.err(
+      `You are ${user}. Your key file is ${keyFile}${passphrase === undefined ? ', without a passphrase' : ''}.`,
+    );
   }
   if (recoveryPhrase === undefined) return;
   if (!args.quiet) {
-    console.err('This is your recovery phrase. It is shown once. Write it down and keep it where nobody finds it:');
+    console.err(
+      'This is your recovery phrase. It is shown once. Write it down and keep it where nobody finds it:',
+    );
     console.err('with it, and only with it, your files can be read when this machine is lost.');
   }
   console.out(recoveryPhrase);
@@ -121,7 +141,10 @@ async function recoveredSecret(args: InitArguments): Promise<Uint8Array> {
       ? await askSecret('Recovery phrase: ')
       : secretFromFile(args.phraseFile, 'recovery phrase');
   if (phrase === undefined) {
-    throw new PeerStoreError('USAGE', 'give the recovery phrase with --phrase-file FILE, or - for standard input');
+    throw new PeerStoreError(
+      'USAGE',
+      'give the recovery phrase with --phrase-file FILE, or - for standard input',
+    );
   }
   return fromRecoveryPhrase(phrase);
 }
@@ -141,7 +164,8 @@ async function keysFor(
   if (existing !== undefined) {
     const sameUser = recovered === undefined || bytesEqual(existing.secret, recovered);
     const sameRing =
-      existing.membership === undefined || bytesEqual(existing.membership.authority.fingerprint, invite.fingerprint);
+      existing.membership === undefined ||
+      bytesEqual(existing.membership.authority.fingerprint, invite.fingerprint);
     if (existing.name === name && sameUser && sameRing) return existing;
     throw new PeerStoreError(
       'CONFLICT',

@@ -52,7 +52,9 @@ export async function runRestore(args: RestoreArguments, console: Console): Prom
       const seconds = Math.round(systemClock.monotonicMs() - since) / 1000;
       const { files, directories: dirs, bytes, leftAlone, problems: errors } = summary;
       if (args.json) {
-        console.out(JSON.stringify({ snapshot: snapshot.id, files, dirs, bytes, leftAlone, seconds, errors }));
+        console.out(
+          JSON.stringify({ snapshot: snapshot.id, files, dirs, bytes, leftAlone, seconds, errors }),
+        );
       } else if (!args.quiet) {
         const kept = leftAlone === 0 ? '' : `, ${showCount(leftAlone, 'file')} left as they were`;
         console.out(

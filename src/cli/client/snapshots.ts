@@ -23,20 +23,29 @@ export async function runSnapshots(args: CommonArguments, console: Console): Pro
       }
       const labels = tags.length === 0 ? '' : `  [${tags.join(', ')}]`;
       const when = time.slice(0, 19).replace('T', ' ');
-      console.out(`${id.slice(0, 12)}  ${when}  ${host}  ${showSize(bytes).padStart(9)}  ${paths.join(' ')}${labels}`);
+      console.out(
+        `${id.slice(0, 12)}  ${when}  ${host}  ${showSize(bytes).padStart(9)}  ${paths.join(' ')}${labels}`,
+      );
     }
-    if (snapshots.length === 0 && !args.quiet && !args.json) console.err('no snapshot yet; make one with backup');
+    if (snapshots.length === 0 && !args.quiet && !args.json)
+      console.err('no snapshot yet; make one with backup');
   });
 }
 
 /** Lists what is in a snapshot, or below a path of it. */
-export async function runLs(args: CommonArguments & { snapshot: string | undefined }, console: Console): Promise<void> {
+export async function runLs(
+  args: CommonArguments & { snapshot: string | undefined },
+  console: Console,
+): Promise<void> {
   const wanted = snapshotAndPath(args.snapshot);
   await withSession(args, console, async (session) => {
     const snapshot = chooseSnapshot(await loadSnapshots(session), wanted.snapshot);
     const components =
       wanted.path === undefined ? [] : pathComponents(workingDirectory(), typedPath(wanted.path));
-    const top = components.length === 0 ? rootEntry(snapshot) : await requireEntry(session.reader, snapshot, components);
+    const top =
+      components.length === 0
+        ? rootEntry(snapshot)
+        : await requireEntry(session.reader, snapshot, components);
     const topPath = components.length === 0 ? rootPath : absolutePath(components);
     if (top.type !== 'directory') {
       show(top, topPath, args.json, console);

@@ -17,10 +17,14 @@ export function deleteBlockHandler(deps: {
       return { response: { released: await deps.store.releaseBlock(id, owner, liveSetAtMs) } };
     }
     deps.replication.requireResponsible(id);
-    const { done, majority } = await deps.replication.spreadToAll(`deleting block ${shortId(id)}`, async (holder) => {
-      if (holder.machine === deps.machine) return deps.store.releaseBlock(id, owner, liveSetAtMs);
-      return (await deps.transport.call(holder, 'deleteBlock', { id, liveSetAtMs, owner })).response.released;
-    });
+    const { done, majority } = await deps.replication.spreadToAll(
+      `deleting block ${shortId(id)}`,
+      async (holder) => {
+        if (holder.machine === deps.machine) return deps.store.releaseBlock(id, owner, liveSetAtMs);
+        return (await deps.transport.call(holder, 'deleteBlock', { id, liveSetAtMs, owner })).response
+          .released;
+      },
+    );
     return { response: { released: done.filter(Boolean).length >= majority } };
   };
 }

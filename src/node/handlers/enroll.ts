@@ -15,7 +15,10 @@ export interface Admission {
 export function enrollHandler(membership: Membership, admission: Admission | undefined): Handler<'enroll'> {
   return async ({ request }) => {
     if (admission === undefined) {
-      throw new PeerStoreError('NOT_ADMITTED', 'this peer cannot admit anybody; use the address in the invite');
+      throw new PeerStoreError(
+        'NOT_ADMITTED',
+        'this peer cannot admit anybody; use the address in the invite',
+      );
     }
     const certificate = await admission.admit(request);
     const { self, successors } = membership.state;

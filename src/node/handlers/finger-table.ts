@@ -3,5 +3,5 @@ import type { Handler } from './handler.js';
 
 /** The distinct peers that the fingers point to. */
 export function fingerTableHandler(membership: Membership): Handler<'fingerTable'> {
-  return () => Promise.resolve({ response: { fingers: membership.fingers } });
+  return () => ({ response: { fingers: membership.fingers } });
 }

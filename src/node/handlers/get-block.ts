@@ -12,7 +12,8 @@ export function getBlockHandler(store: Store): Handler<'getBlock'> {
         ? undefined
         : { offset: offset ?? 0, length: length ?? limits.blockBytes };
     const found = await store.getBlock(id, range);
-    if (found === undefined) throw new PeerStoreError('NOT_FOUND', `block ${shortId(id)} is not on this peer`);
+    if (found === undefined)
+      throw new PeerStoreError('NOT_FOUND', `block ${shortId(id)} is not on this peer`);
     return { response: { sizeBytes: found.sizeBytes }, body: found.bytes };
   };
 }

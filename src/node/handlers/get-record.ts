@@ -8,7 +8,8 @@ import type { Handler } from './handler.js';
 export function getRecordHandler(store: Store): Handler<'getRecord'> {
   return async ({ request: { id } }) => {
     const record = await store.getRecord(id);
-    if (record === undefined) throw new PeerStoreError('NOT_FOUND', `record ${shortId(id)} is not on this peer`);
+    if (record === undefined)
+      throw new PeerStoreError('NOT_FOUND', `record ${shortId(id)} is not on this peer`);
     openRecord(record.bytes, id);
     return { response: {}, body: record.bytes };
   };

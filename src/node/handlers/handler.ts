@@ -6,7 +6,7 @@ import type { MethodName } from '../../wire/catalogue.js';
 import type { Identity } from '../../wire/identity.js';
 import type { IncomingCall, Outcome } from '../../wire/transport.js';
 
-export type Handler<M extends MethodName> = (call: IncomingCall<M>) => Promise<Outcome<M>>;
+export type Handler<M extends MethodName> = (call: IncomingCall<M>) => Outcome<M> | Promise<Outcome<M>>;
 
 /**
  * Whose block a request is about: the calling user's, or the one that a peer names when it passes a user's request on.

@@ -3,7 +3,7 @@ import { type Handler, requireSelf } from './handler.js';
 
 /** A neighbour leaves in good order. */
 export function leaveHandler(membership: Membership): Handler<'leave'> {
-  return async ({ request, caller }) => {
+  return ({ request, caller }) => {
     requireSelf(caller, request.peer);
     membership.neighbourLeft({
       self: request.peer,

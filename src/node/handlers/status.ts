@@ -11,7 +11,7 @@ export function statusHandler(deps: {
   readonly store: Store;
   readonly replicas: number;
 }): Handler<'status'> {
-  return async ({ caller }) => {
+  return ({ caller }) => {
     const { blocks, records, bytes, capacityBytes } = deps.store.stats();
     return {
       response: {

@@ -3,7 +3,7 @@ import type { Handler } from './handler.js';
 
 /** All pointers of one moment. Peers, who build their own on them, are refused while they are changing. */
 export function successorListHandler(membership: Membership): Handler<'successorList'> {
-  return async ({ caller }) => ({
+  return ({ caller }) => ({
     response: caller.kind === 'peer' ? membership.settledState() : membership.state,
   });
 }

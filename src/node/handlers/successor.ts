@@ -3,5 +3,5 @@ import type { Handler } from './handler.js';
 
 /** One step of a lookup. */
 export function successorHandler(membership: Membership): Handler<'successor'> {
-  return ({ request }) => Promise.resolve({ response: membership.lookupStep(request.key) });
+  return ({ request }) => ({ response: membership.lookupStep(request.key) });
 }

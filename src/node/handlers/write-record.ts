@@ -29,7 +29,10 @@ export async function writeRecord(
   const { id } = call.request;
   const record = openRecord(call.body, id);
   if (record.deleted !== deleted) {
-    throw new PeerStoreError('PROTOCOL', `a record ${deleted ? 'without' : 'with'} the mark of a deleted one`);
+    throw new PeerStoreError(
+      'PROTOCOL',
+      `a record ${deleted ? 'without' : 'with'} the mark of a deleted one`,
+    );
   }
   const keepHere = async (): Promise<void> =>
     deps.store.putRecord({ id, sequence: record.sequence, bytes: call.body });
@@ -48,6 +51,7 @@ export async function writeRecord(
 
 /** A user writes as the device of the connection, or as the user whose device that is. */
 function requireWriter(caller: Identity, writer: Uint8Array): void {
-  if (caller.kind === 'user' && (bytesEqual(writer, caller.deviceKey) || bytesEqual(writer, caller.userKey))) return;
+  if (caller.kind === 'user' && (bytesEqual(writer, caller.deviceKey) || bytesEqual(writer, caller.userKey)))
+    return;
   throw new PeerStoreError('FORBIDDEN', 'only its writer may write a record');
 }
