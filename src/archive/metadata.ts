@@ -39,6 +39,7 @@ export class MetadataChunks {
   /** Plaintext that the open pack needs until it is closed. */
   #packPlainBytes = 0;
   #commits: Promise<void> = Promise.resolve();
+  #isCommitDue = false;
 
   constructor(
     secrets: ArchiveSecrets,
@@ -74,6 +75,9 @@ export class MetadataChunks {
 
   /** Seals all that is waiting. What refers to anything by then has been given its place. */
   commit(): Promise<void> {
+    // One that has not begun takes all that is waiting then: a second would only close a pack that is not full.
+    if (this.#isCommitDue) return this.#commits;
+    this.#isCommitDue = true;
     this.#commits = this.#commits.then(() => this.#commit());
     this.#storage.track(this.#commits);
     return this.#commits;
@@ -86,6 +90,7 @@ export class MetadataChunks {
   }
 
   async #commit(): Promise<void> {
+    this.#isCommitDue = false;
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;

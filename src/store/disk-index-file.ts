@@ -24,6 +24,8 @@ const dataVersion = 2;
 /** Room kept ready behind the last page, beyond what the next commit may need. */
 const smallestStepBytes = MiB;
 const largestStepBytes = 32 * MiB;
+/** Room is written in pieces of this size. */
+const pieceBytes = 256 * KiB;
 
 /** The directory of the index, before LMDB has it open. */
 export class IndexDirectory {
@@ -107,16 +109,25 @@ export class IndexRoom {
     this.#sizeBytes = (await this.#handle.stat()).size;
     const step = Math.min(Math.max(usedBytes / 4, smallestStepBytes), largestStepBytes);
     const wanted = Math.ceil((usedBytes + neededBytes + step) / MiB) * MiB;
-    const zeros = Buffer.alloc(MiB);
-    while (this.#sizeBytes < wanted) {
-      const length = Math.min(zeros.length, wanted - this.#sizeBytes);
-      this.#sizeBytes += (await this.#handle.write(zeros, 0, length, this.#sizeBytes)).bytesWritten;
+    try {
+      await this.#growTo(wanted);
+    } catch (error) {
+      // A disk that is nearly full may still have what this commit needs.
+      if (this.#sizeBytes < usedBytes + neededBytes) throw error;
     }
     await this.#handle.datasync();
   }
 
   close(): Promise<void> {
     return this.#handle.close();
+  }
+
+  async #growTo(wantedBytes: number): Promise<void> {
+    const zeros = Buffer.alloc(pieceBytes);
+    while (this.#sizeBytes < wantedBytes) {
+      const length = Math.min(zeros.length, wantedBytes - this.#sizeBytes);
+      this.#sizeBytes += (await this.#handle.write(zeros, 0, length, this.#sizeBytes)).bytesWritten;
+    }
   }
 }
 

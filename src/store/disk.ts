@@ -62,7 +62,6 @@ export interface DiskStoreOptions {
 
 /** What a store consists of. */
 interface Parts {
-  readonly files: DiskFiles;
   readonly blocks: BlockFiles;
   readonly records: RecordFiles;
   readonly index: DiskIndex;
@@ -138,7 +137,7 @@ async function openParts(options: DiskStoreOptions, directory: IndexDirectory): 
     await index.close();
     throw error;
   }
-  return { files, blocks, records, index, totals };
+  return { blocks, records, index, totals };
 }
 
 class DiskStore implements Store {

@@ -168,6 +168,19 @@ describe('the archive writer', () => {
     expect(sameFiles(await readFiles(makeReader(blocks), await root.settled()), files)).to.equal(true);
   });
 
+  it('stores anew whatever the ring has lost, block by block', async () => {
+    const blocks = new MemoryBlocks();
+    const index = new MemoryChunkIndex();
+    const { root } = await store(blocks, index, mixed);
+    for (const id of [...blocks.blocks.keys()]) {
+      blocks.blocks.delete(id);
+      const again = await store(blocks, index, mixed);
+      expect(again.stats.blocks).to.be.within(1, 2);
+      expect(sameFiles(await readFiles(makeReader(blocks), again.root), mixed)).to.equal(true);
+    }
+    expect(root.depth).to.equal(0);
+  });
+
   it('sends nothing large again when the index is lost', async () => {
     const blocks = new MemoryBlocks();
     const bytes = randomBytes(12 * MiB, 5);
