@@ -216,7 +216,7 @@ atMost(2 * limits.recordNameBytes + 128, KiB, "a record's names, numbers and sig
 atMost(limits.certificateNonces * 34 + KiB, limits.certificateBytes, 'a certificate holds its nonces');
 atMost(limits.users * 256 + limits.invitesKept * 1024, limits.ledgerBytes, 'a full ledger can be read again');
 atMost(
-  limits.certificateBytes + KiB,
+  2 * limits.certificateBytes + KiB,
   limits.strangerFrameBytes,
   "an Enroll's answer is no longer than its frame",
 );
@@ -229,7 +229,7 @@ atMost(
 );
 atMost(2 * limits.blockBytes, limits.archiveBytesInFlight, 'a pack can be stored while the next fills');
 atMost(
-  limits.snapshotPaths * (limits.pathBytes + 8) +
+  limits.snapshotPaths * (limits.recordedPathBytes + 8) +
     limits.snapshotTags * (limits.snapshotTextBytes + 8) +
     8 * KiB,
   limits.recordChunkMaxBytes,

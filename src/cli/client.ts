@@ -112,8 +112,8 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
             })
             .option('include', globs('restore only what matches'))
             .option('overwrite', {
-              choices: ['always', 'if-changed', 'never'] satisfies Overwrite[],
-              default: 'always',
+              choices: overwriteChoices,
+              default: 'always' as const,
               describe: 'what to do with what is there already',
             }),
         async (argv) => done(await runRestore(argv, console)),
@@ -137,6 +137,8 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
       .demandCommand(1, 'say what to do'),
   );
 }
+
+const overwriteChoices = ['always', 'if-changed', 'never'] as const satisfies readonly Overwrite[];
 
 type Common = Parameters<typeof runStatus>[0];
 
