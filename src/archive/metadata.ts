@@ -122,7 +122,7 @@ export class MetadataChunks {
         // What was "this block" is another one now.
         if (refersHere) continue;
       }
-      if (!refersHere) return this.#packer.add(key, sealed, () => name);
+      if (!refersHere) return this.#packer.add(key, sealed, nameIs(name));
       this.#packPlainBytes += draft.bytes.length;
       return this.#packer.add(key, sealed, () => this.#nameOfClosed(kind, draft));
     }
@@ -144,4 +144,9 @@ export class MetadataChunks {
     this.#packer.close();
     this.#packPlainBytes = 0;
   }
+}
+
+/** Made here, so that the function holds the name and not, with the scope it is needed in, the chunk's plaintext. */
+function nameIs(name: string): () => string {
+  return () => name;
 }

@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { expect } from 'chai';
 
 import { bytesEqual, concatBytes } from '../../src/base/bytes.js';
@@ -410,6 +413,29 @@ describe('the archive writer', () => {
     await again.finish();
     expect(again.stats.blocks).to.equal(1);
     expect(again.stats.bytes).to.be.lessThan(200 * KiB);
+  });
+
+  it('holds no more of a directory of 300,000 entries than its bounds say', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const heldBytes = (): number => {
+      collectGarbage();
+      const { arrayBuffers, heapUsed } = process.memoryUsage();
+      return arrayBuffers + heapUsed;
+    };
+    const writer = makeWriter(new MemoryBlocks());
+    const { content } = await writer.writeContent([randomBytes(5)]);
+    const before = heldBytes();
+    let most = 0;
+    const entries = function* (): Generator<DraftEntry> {
+      for (let at = 0; at < 300_000; at += 1) {
+        if (at % 60_000 === 59_999) most = Math.max(most, heldBytes());
+        yield fileEntry(`name${String(at).padStart(6, '0')}`, 5, content);
+      }
+    };
+    await writer.writeTree(entries());
+    await writer.finish();
+    expect(most - before).to.be.lessThan(32 * MiB);
   });
 
   it('gives back a catalog, and refuses entries out of order', async () => {
