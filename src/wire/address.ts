@@ -40,3 +40,11 @@ export function addressToCall(text: string): Address {
   if (port === 0) throw new PeerStoreError('USAGE', `"${text}" has port 0, which nobody can be called at`);
   return { host: host === '' ? 'localhost' : host, port };
 }
+
+/**
+ * One spelling for each address that a caller may use.
+ * @throws PeerStoreError USAGE as {@link addressToCall} does.
+ */
+export function canonicalAddress(text: string): string {
+  return formatAddress(addressToCall(text));
+}
