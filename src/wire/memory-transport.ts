@@ -1,6 +1,7 @@
 /** The calling half of the network in memory. */
 import type { Timer } from '../base/clock.js';
 import { PeerStoreError } from '../base/errors.js';
+import { canonicalAddress } from './address.js';
 import type { MethodName, RequestOf } from './catalogue.js';
 import { asPeerStoreError, fromWireError } from './errors.js';
 import { checkExpected } from './expected.js';
@@ -13,7 +14,7 @@ import {
   type RequestHeader,
 } from './frame.js';
 import type { Identity } from './identity.js';
-import { keyOf, type MemoryMessage, type MemoryNetwork } from './memory.js';
+import type { MemoryMessage, MemoryNetwork } from './memory.js';
 import type { MemoryListener } from './memory-listener.js';
 import { cancelled, checkCall, timedOut, toReply } from './outgoing.js';
 import { type OutgoingFrame, specOf, type UntypedReply } from './serve.js';
@@ -53,7 +54,7 @@ export class MemoryTransport implements Transport {
   listen(address: string, dispatch: Dispatch): Promise<Listener> {
     return new Promise((resolve) => {
       const listener = this.#network.listen(address, this.#identity, dispatch);
-      this.#from = keyOf(listener.address);
+      this.#from = canonicalAddress(listener.address);
       resolve(listener);
     });
   }
@@ -91,6 +92,8 @@ class MemoryCall {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+    // Whether or not somebody is waiting yet: run() hands the error on.
+    this.#reply.catch(() => undefined);
   }
 
   async run(request: unknown, options: CallOptions): Promise<UntypedReply> {
@@ -164,7 +167,7 @@ class MemoryCall {
   }
 
   #message(kind: MemoryMessage['kind']): MemoryMessage {
-    const to = keyOf(this.#to.address);
+    const to = canonicalAddress(this.#to.address);
     const [sender, receiver] = kind === 'answer' ? [to, this.#from] : [this.#from, to];
     return { from: sender, to: receiver, kind, method: this.#method };
   }

@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.js';
 import { PeerStoreError } from '../base/errors.js';
 import { type Logger, silentLogger } from '../base/log.js';
 import type { Random } from '../base/random.js';
-import { addressToCall, formatAddress, parseAddress } from './address.js';
+import { canonicalAddress, formatAddress, parseAddress } from './address.js';
 import type { MethodName } from './catalogue.js';
 import { requestIdMax } from './frame.js';
 import type { Identity } from './identity.js';
@@ -65,17 +65,17 @@ export class MemoryNetwork {
    */
   transport(identity: Identity, ownAddress?: string): Transport {
     this.#callers += 1;
-    const from = ownAddress === undefined ? `caller-${this.#callers}` : keyOf(ownAddress);
+    const from = ownAddress === undefined ? `caller-${this.#callers}` : canonicalAddress(ownAddress);
     return new MemoryTransport(this, identity, from);
   }
 
   /** From now on everything from and to this address is lost, as if its machine had stopped. */
   pause(address: string): void {
-    this.#paused.add(keyOf(address));
+    this.#paused.add(canonicalAddress(address));
   }
 
   resume(address: string): void {
-    this.#paused.delete(keyOf(address));
+    this.#paused.delete(canonicalAddress(address));
   }
 
   /** Used by the transports: a number for a request. */
@@ -91,7 +91,7 @@ export class MemoryNetwork {
     }
     const { host, port } = parseAddress(address);
     const real = formatAddress({ host, port: port === 0 ? this.#freePort(host) : port });
-    const key = keyOf(real);
+    const key = canonicalAddress(real);
     if (this.#listeners.has(key)) {
       throw new PeerStoreError('IN_USE', `cannot listen at ${address}: another peer is listening there`);
     }
@@ -109,7 +109,7 @@ export class MemoryNetwork {
 
   /** Used by the transports: who listens at an address now. @throws PeerStoreError USAGE. */
   listenerAt(address: string): MemoryListener | undefined {
-    return this.#listeners.get(keyOf(address));
+    return this.#listeners.get(canonicalAddress(address));
   }
 
   /**
@@ -136,13 +136,8 @@ export class MemoryNetwork {
     // As many tries as there are ports: a network with this many listeners has none left.
     for (let tries = 0; tries < 65_536; tries += 1) {
       const port = 1024 + this.#random.below(65_536 - 1024);
-      if (!this.#listeners.has(keyOf(formatAddress({ host, port })))) return port;
+      if (!this.#listeners.has(canonicalAddress(formatAddress({ host, port })))) return port;
     }
     throw new PeerStoreError('IN_USE', 'every port of the network in memory is taken');
   }
-}
-
-/** One spelling for each address: an empty host is this machine. */
-export function keyOf(address: string): string {
-  return formatAddress(addressToCall(address));
 }

@@ -1,7 +1,7 @@
 /** The calling half of the TLS transport: a connection to a peer that has proved who it is. */
 import { connect, type TLSSocket } from 'node:tls';
 
-import { messageOf, PeerStoreError, systemCode } from '../base/errors.js';
+import { PeerStoreError, systemCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { addressToCall } from './address.js';
 import { Connection } from './connection.js';
@@ -9,7 +9,7 @@ import { asPeerStoreError } from './errors.js';
 import { checkExpected } from './expected.js';
 import { memberBounds } from './frame-parser.js';
 import type { Identity } from './identity.js';
-import type { TlsContext } from './tls-context.js';
+import { tlsReason, type TlsContext } from './tls-context.js';
 import { checkPinned, identityOf } from './tls-verify.js';
 import type { Endpoint } from './transport.js';
 
@@ -21,9 +21,9 @@ import type { Endpoint } from './transport.js';
 export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSignal): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const { host, port } = addressToCall(to.address);
-    const { clock, secureContext } = context;
+    const { clock, secure } = context;
     // rejectUnauthorized is off because checkPeer decides, before anything is sent; see tls-verify.ts.
-    const socket = connect({ host, port, secureContext, rejectUnauthorized: false });
+    const socket = connect({ ...secure, host, port, rejectUnauthorized: false });
     socket.setNoDelay(true);
     const fail = (error: PeerStoreError): void => {
       onEnd();
@@ -104,5 +104,5 @@ function explainFailure(address: string, error: Error): PeerStoreError {
   }
   // Several addresses of one name that all failed come as one error without a message.
   const tried = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-  return new PeerStoreError('UNREACHABLE', `cannot reach ${address}: ${messageOf(tried)}`, { cause: error });
+  return new PeerStoreError('UNREACHABLE', `cannot reach ${address}: ${tlsReason(tried)}`, { cause: error });
 }

@@ -1,10 +1,9 @@
 /** What the two ends of a TLS connection have in common. */
-import { X509Certificate } from 'node:crypto';
-import { constants } from 'node:crypto';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { constants, X509Certificate } from 'node:crypto';
+import type { SecureContextOptions } from 'node:tls';
 
 import type { Clock } from '../base/clock.js';
-import { PeerStoreError } from '../base/errors.js';
+import { messageOf, PeerStoreError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { Identity } from './identity.js';
 import type { BodyBudget } from './incoming.js';
@@ -34,11 +33,18 @@ export interface TlsTransportOptions {
 export interface TlsContext {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly secureContext: SecureContext;
+  /** Versions, key and certificates. */
+  readonly secure: SecureContextOptions;
   readonly trust: Trust;
   readonly budget: BodyBudget;
   readonly hasCredentials: boolean;
   readonly pinnedKeys: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What went wrong underneath, in OpenSSL's short words where it is OpenSSL that complains. */
+export function tlsReason(error: unknown): string {
+  if (error instanceof Error && 'reason' in error && typeof error.reason === 'string') return error.reason;
+  return messageOf(error);
 }
 
 /**
@@ -58,16 +64,16 @@ export function createTlsContext(options: TlsTransportOptions, budget: BodyBudge
   return {
     clock,
     log,
-    // The authority's certificate goes with our own, for strangers who know only its fingerprint.
-    secureContext: createSecureContext({
+    secure: {
       minVersion: 'TLSv1.3',
       maxVersion: 'TLSv1.3',
       secureOptions: constants.SSL_OP_NO_TICKET,
+      // The authority's certificate goes with our own, for strangers who know only its fingerprint.
       ...(credentials && {
         key: credentials.privateKeyPem,
         cert: `${credentials.certificatePem.trimEnd()}\n${credentials.authorityPem}`,
       }),
-    }),
+    },
     trust: { clock, authorityFingerprint, identify, ...(authority && { authority }) },
     budget,
     hasCredentials: credentials !== undefined,

@@ -9,7 +9,7 @@ import { Connection, refuse } from './connection.js';
 import { asPeerStoreError } from './errors.js';
 import { memberBounds, strangerBounds } from './frame-parser.js';
 import type { Identity } from './identity.js';
-import type { TlsContext } from './tls-context.js';
+import { tlsReason, type TlsContext } from './tls-context.js';
 import { identityOf } from './tls-verify.js';
 import type { Dispatch, Listener } from './transport.js';
 
@@ -26,7 +26,7 @@ export async function listenTls(context: TlsContext, address: string, dispatch: 
   }
   const accepting = new Accepting(context, dispatch);
   const server = createServer({
-    secureContext: context.secureContext,
+    ...context.secure,
     requestCert: true,
     // Off because Accepting decides, before any request is read; see tls-verify.ts.
     rejectUnauthorized: false,
@@ -37,7 +37,7 @@ export async function listenTls(context: TlsContext, address: string, dispatch: 
   server.on('connection', (socket: Socket) => accepting.track(socket));
   server.on('secureConnection', (socket) => accepting.accept(socket));
   server.on('tlsClientError', (error, socket) =>
-    context.log.info('a TLS handshake failed', { remote: remoteOf(socket), error: messageOf(error) }),
+    context.log.info('a TLS handshake failed', { remote: remoteOf(socket), error: tlsReason(error) }),
   );
   server.on('drop', (dropped?: DropArgument) =>
     context.log.debug('a connection was dropped: too many are open', { remote: dropped?.remoteAddress }),
