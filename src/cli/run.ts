@@ -20,6 +20,16 @@ export const processConsole: Console = {
   env: process.env,
 };
 
+/** Ends the program quietly when the reader of its output has gone away, as `head` does. */
+export function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(exitCodes.done);
+      throw error;
+    });
+  }
+}
+
 /** Adds the commands of one program. A command sets `done` to its exit code when that is not 0. */
 export type Commands = (parser: Argv, done: (code: ExitCode) => void) => Argv;
 

@@ -29,7 +29,7 @@ export async function failureOf(call: Promise<unknown>): Promise<PeerStoreError>
 
 /** One handler for every method. What it returns is taken for the answer of the method that was called. */
 export function dispatchWith(handler: (call: IncomingCall) => Promise<Outcome<never>>): Dispatch {
-  return ((call: IncomingCall) => handler(call)) as unknown as Dispatch;
+  return (call: IncomingCall) => handler(call);
 }
 
 /** A logger that keeps the lines of one level and above. */
