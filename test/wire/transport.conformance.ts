@@ -197,7 +197,7 @@ export function describeTransport(name: string, makeWorld: () => World): void {
       const slow = client.call({ address }, 'ping', {}).then(() => (isFirstDone = true));
       await client.call({ address }, 'predecessor', {});
       expect(isFirstDone).to.equal(false);
-      first.resolve({ response: {} as never });
+      first.resolve({ response: {} });
       await slow;
     });
 
@@ -208,7 +208,7 @@ export function describeTransport(name: string, makeWorld: () => World): void {
         arrived += 1;
         if (arrived === 1000) all.resolve(undefined);
         await all.promise;
-        return { response: { sizeBytes: (call as IncomingCall<'getBlock'>).request.offset } as never };
+        return { response: { sizeBytes: (call as IncomingCall<'getBlock'>).request.offset } };
       });
       const replies = await Promise.all(
         Array.from({ length: 1000 }, (_, offset) =>
@@ -254,7 +254,7 @@ export function describeTransport(name: string, makeWorld: () => World): void {
         call.method === 'ping' ? late.promise : answer({ predecessor: null }),
       );
       await failureOf(client.call({ address }, 'ping', {}, { timeoutMs: 5 }));
-      late.resolve({ response: {} as never });
+      late.resolve({ response: {} });
       expect((await client.call({ address }, 'predecessor', {})).response).to.deep.equal({
         predecessor: null,
       });
@@ -329,7 +329,7 @@ export function describeTransport(name: string, makeWorld: () => World): void {
       await started.promise;
       const closed = listener.close(10_000);
       expect((await failureOf(client.call({ address }, 'ping', {}))).code).to.equal('UNREACHABLE');
-      release.resolve({ response: {} as never });
+      release.resolve({ response: {} });
       await call;
       await closed;
     });
