@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 
 import { expect } from 'chai';
@@ -238,6 +239,31 @@ describe('a connection', () => {
     send({ kind: 'answer', id: 2, params: {} });
     expect((await failure).code).to.equal('PROTOCOL');
     await other;
+  });
+
+  it('listens to the signal of a call only as long as the call lasts', async () => {
+    const connection = connect();
+    const { signal } = new AbortController();
+    const call = connection.call('ping', {}, { signal });
+    expect(getEventListeners(signal, 'abort')).to.have.length(1);
+    await settled();
+    send({ kind: 'answer', id: 1, params: {} });
+    await call;
+    expect(getEventListeners(signal, 'abort')).to.have.length(0);
+  });
+
+  it('carries out nothing that comes behind the end of the connection', async () => {
+    let calls = 0;
+    connect(
+      dispatchWith(() => {
+        calls += 1;
+        return Promise.resolve(done);
+      }),
+    );
+    const end = encodeFrame({ kind: 'error', id: 0, code: 'BUSY', message: 'bye' }, 0);
+    raw.write(concatBytes(end, encodeFrame(request(1), 0)));
+    await settled();
+    expect(calls).to.equal(0);
   });
 
   it('gathers what is sent in one turn into one write', async () => {

@@ -8,12 +8,18 @@ interface Waiting {
 }
 
 export class ManualClock implements Clock {
+  readonly #startMs: number;
   #nowMs = 0;
   #order = 0;
   readonly #waiting = new Set<Waiting>();
 
+  /** @param startMs the wall time at which it begins */
+  constructor(startMs = 1_900_000_000_000) {
+    this.#startMs = startMs;
+  }
+
   nowMs(): number {
-    return 1_800_000_000_000 + this.#nowMs;
+    return this.#startMs + this.#nowMs;
   }
 
   monotonicMs(): number {

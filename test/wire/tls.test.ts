@@ -265,6 +265,16 @@ describe('the TLS transport, as to who may do what', () => {
     await client.call({ address: listener.address }, 'ping', {});
   });
 
+  it('ends the connection of a stranger who stays too long', async () => {
+    const clock = new ManualClock(Date.now());
+    listener = await serve(peer, { clock });
+    const { closed } = await rawSocket({ key: undefined, cert: undefined });
+    const member = await rawSocket();
+    clock.advance(limits.strangerConnectionMs);
+    await closed;
+    expect(member.socket.destroyed).to.equal(false);
+  });
+
   it('puts up with callers who connect and say nothing, with TLS or without', async () => {
     const port = Number(listener.address.split(':')[1]);
     const silent = connectTcp({ port, host: '127.0.0.1' });
