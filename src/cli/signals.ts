@@ -1,4 +1,6 @@
 /** SIGTERM and SIGINT: the first asks to finish, the second insists. */
+import { setMaxListeners } from 'node:events';
+
 import type { Logger } from '../base/log.js';
 import { exitCodes } from './exit-codes.js';
 
@@ -24,6 +26,7 @@ export function untilStopped(log: Logger): Promise<string> {
 /** A signal that fires at the first SIGINT or SIGTERM; a second one ends the process at once. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal); // every request under way listens: that is no leak
   for (const signal of stopSignals) {
     process.on(signal, () => {
       if (controller.signal.aborted) process.exit(exitCodes.interrupted);

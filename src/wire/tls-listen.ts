@@ -70,9 +70,11 @@ function startListening(server: Server, address: string): Promise<AddressInfo> {
 function explainListenFailure(address: string, error: Error): PeerStoreError {
   const code = systemCode(error);
   if (code === 'EADDRINUSE') {
-    return new PeerStoreError('IN_USE', `cannot listen at ${address}: another program is listening there`, {
-      cause: error,
-    });
+    return new PeerStoreError(
+      'IN_USE',
+      `cannot listen at ${address}: another program is listening there; choose another port or stop that program`,
+      { cause: error },
+    );
   }
   const isAddressWrong = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES', 'EINVAL'].includes(code ?? '');
   return new PeerStoreError(
