@@ -127,20 +127,24 @@ export class Lab {
   }
 
   /** Runs peerstore-server to its end. */
-  async server(args: readonly string[]): Promise<Ended> {
-    return (await this.startServer(args)).ended;
+  async server(args: readonly string[], under: readonly string[] = []): Promise<Ended> {
+    return (await this.startServer(args, under)).ended;
   }
 
-  startServer(args: readonly string[]): Promise<Running> {
-    return this.#start(serverProgram, args, this.directory, this.#environment('server'));
+  /** @param under a program, with its arguments, that starts it */
+  startServer(args: readonly string[], under: readonly string[] = []): Promise<Running> {
+    return this.#start([...under, serverProgram, ...args], this.directory, this.#environment('server'));
   }
 
-  /** A client with a home of its own, not yet a user of any ring. */
-  client(name: string): Client {
+  /**
+   * A client with a home of its own, not yet a user of any ring.
+   * @param under a program, with its arguments, that starts it
+   */
+  client(name: string, under: readonly string[] = []): Client {
     const home = this.path(name);
-    mkdirSync(home);
+    mkdirSync(home, { recursive: true });
     const begin: Client['start'] = (args, env = {}) =>
-      this.#start(clientProgram, args, home, { ...this.#environment(name), ...env });
+      this.#start([...under, clientProgram, ...args], home, { ...this.#environment(name), ...env });
     const run: Client['run'] = async (args, env) => (await begin(args, env)).ended;
     return {
       home,
@@ -178,13 +182,8 @@ export class Lab {
     this.#remove();
   }
 
-  async #start(
-    program: string,
-    args: readonly string[],
-    cwd: string,
-    env: NodeJS.ProcessEnv,
-  ): Promise<Running> {
-    const running = await start(program, args, { cwd, env });
+  async #start(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Running> {
+    const running = await start(command, { cwd, env });
     this.#running.add(running);
     void running.ended.then(() => this.#running.delete(running));
     return running;

@@ -21,10 +21,9 @@ export interface Running {
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
-/** Starts a program. Its input is empty. @throws Error when there is no such program. */
+/** Starts a program with its arguments. Its input is empty. @throws Error when there is no such program. */
 export async function start(
-  program: string,
-  args: readonly string[],
+  [program = '', ...args]: readonly string[],
   options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
 ): Promise<Running> {
   const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
