@@ -2,17 +2,13 @@
  * From one peer to many: joins at random moments, alone and in crowds, and crashes while the ring grows. Never two rings,
  * never disorder; and when it is quiet, the ideal ring.
  *
- * A crash may only hit where the protocol bears it: while fewer peers than a handful are in the ring, or while a gap is
- * being closed, the next one waits.
+ * The protocol assumes that a crash leaves everybody a live successor; where it would not, another peer is chosen.
  */
 import { idFromBytes } from '../../src/ring/identifier.js';
+import type { SimulatedPeer } from './peer.js';
+import { oneLiveSuccessor } from './rules.js';
 import { commonFigures, LookupFigures, type Scenario, type ScenarioOptions } from './scenario.js';
 import { World } from './world.js';
-
-/** From this many members on, one may crash. */
-const crashFrom = 4;
-/** The time in which a gap is closed: a silent peer is found dead and dropped. */
-const crashEveryMs = 15_000;
 
 export const grow: Scenario = {
   async run({ seed, peers: wanted = 30 }: ScenarioOptions) {
@@ -20,21 +16,19 @@ export const grow: Scenario = {
     const { clock, random } = world;
     const lookups = new LookupFigures();
     const joining = new Set<Promise<unknown>>();
-    let lastCrashMs = -Infinity;
     let crashes = 0;
     await world.grow(1);
     while (world.live.length < wanted) {
       const inside = world.live.filter(({ state }) => state !== undefined);
-      const mayCrash = inside.length >= crashFrom && clock.monotonicMs() - lastCrashMs > crashEveryMs;
-      if (mayCrash && random.below(2) === 0) {
-        inside[random.below(inside.length)]!.crash();
-        lastCrashMs = clock.monotonicMs();
+      const victim = inside[random.below(inside.length)]!;
+      if (inside.length > 1 && random.below(4) === 0 && sparesSuccessors(world, victim)) {
+        victim.crash();
         crashes += 1;
       } else {
         const through = inside[random.below(inside.length)]!;
         const peer = world.peer();
         const start = peer.start([through]).catch(() => {
-          // The peer to join through crashed: nobody is there, and the newcomer gives up.
+          // It crashed, or the peer to join through did, and it gave up.
           peer.crash();
         });
         joining.add(start);
@@ -57,3 +51,11 @@ export const grow: Scenario = {
     return { world, figures: { ...commonFigures('grow', world, lookups), crashes, idealAfterMs } };
   },
 };
+
+/** Whether everybody keeps a live successor when this peer crashes. */
+function sparesSuccessors(world: World, victim: SimulatedPeer): boolean {
+  const without = world
+    .members()
+    .map((member) => (member.state === victim.state ? { ...member, alive: false } : member));
+  return oneLiveSuccessor(without) === undefined;
+}

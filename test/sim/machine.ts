@@ -14,10 +14,16 @@ export class Machine {
   readonly #network: MemoryNetwork;
   readonly #listeners: Listener[] = [];
   #held: (() => void)[] | undefined;
+  readonly #crashed: Promise<never>;
   #isCrashed = false;
+  #tellCrash: () => void = () => undefined;
 
   constructor(network: MemoryNetwork, clock: Clock) {
     this.#network = network;
+    this.#crashed = new Promise((_, reject) => {
+      this.#tellCrash = () => reject(new Error('the process crashed'));
+    });
+    this.#crashed.catch(() => undefined);
     this.clock = {
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
@@ -61,8 +67,14 @@ export class Machine {
   /** Pulls the plug. */
   crash(address: string): void {
     this.#isCrashed = true;
+    this.#tellCrash();
     this.#network.resume(address);
     for (const listener of this.#listeners) void listener.close(0);
+  }
+
+  /** What the world waits for of this process. @throws Error when it crashes first. */
+  unlessItCrashes<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#crashed]);
   }
 
   /** Stops it for a while, as a machine that sleeps or swaps: what is sent to it meanwhile is lost. */
@@ -96,16 +108,14 @@ export class Machine {
 
   /** Does something that neither begins nor ends after a crash. */
   #whileUp<T>(work: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       if (this.#isCrashed) return;
-      work().then(
-        (value) => {
-          if (!this.#isCrashed) resolve(value);
-        },
-        (error: unknown) => {
-          if (!this.#isCrashed) reject(error as Error);
-        },
-      );
+      const result = work();
+      // Resolving with the promise hands its error on, too.
+      const end = (): void => {
+        if (!this.#isCrashed) resolve(result);
+      };
+      result.then(end, end);
     });
   }
 }

@@ -69,7 +69,11 @@ export class SimulatedPeer {
     };
   }
 
-  /** Starts it. @param through peers to join by; without any, those that it remembers. */
+  /**
+   * Starts it.
+   * @throws Error when it crashes on the way; what Node.enter throws.
+   * @param through peers to join by; without any, those that it remembers
+   */
   async start(through: readonly SimulatedPeer[] = []): Promise<Node> {
     const world = this.#world;
     world.note(`start ${this.address}`);
@@ -93,7 +97,7 @@ export class SimulatedPeer {
       ...(policy === undefined ? {} : { policy }),
     });
     this.#node = node;
-    await node.enter(through.map(({ ref }) => ref));
+    await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     return node;
   }
 
