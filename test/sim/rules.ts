@@ -15,7 +15,7 @@ export interface Member {
 
 export type Rule = (members: readonly Member[]) => string | undefined;
 
-/** The live members and their first live successors. Without a list a peer is its own. */
+/** The live members and their first live successors. Without a list, or as the only one alive, a peer is its own. */
 class Shape {
   readonly live: ReadonlyMap<Id, RingState>;
   readonly best = new Map<Id, Id>();
@@ -29,7 +29,7 @@ class Shape {
     for (const [id, { successors }] of this.live) {
       const next = successors.find((peer) => this.live.has(peer.id));
       if (next !== undefined) this.best.set(id, next.id);
-      else if (successors.length === 0) this.best.set(id, id);
+      else if (successors.length === 0 || this.live.size === 1) this.best.set(id, id);
     }
     this.rings = this.#findRings();
   }
