@@ -71,10 +71,25 @@ export const limits = Object.freeze({
   deathPings: 3,
   deathPingTimeoutMs: 1500,
   deathPingPauseMs: 300,
+  /** Successors behind a silent one that are asked at the same time whether they live: neighbours often fail together. */
+  suspectsAtOnce: 4,
+  /** Entries that a newcomer asks at once; silent ones among many remembered peers cost one wait together. */
+  joinEntriesAtOnce: 8,
+  /** Members that a newcomer looks at on the way to its place. */
+  joinSteps: 32,
+  /** How long a newcomer tries to get into a ring that is in motion: longer than it takes to drop a silent peer. */
+  joinPatienceMs: 30 * second,
+  /** The same through remembered peers, where serving alone and going on to look for them is the other way. */
+  rejoinPatienceMs: 10 * second,
+  /** Times that a copy is offered again to a holder that is busy, and the longest wait before each. */
+  copyBusyRetries: 5,
+  copyBusyWaitMs: 1 * second,
   /** Copies still on their way after their writes were acknowledged, each holding a block's bytes. */
   copiesUnderWay: 16,
   /** Connections to the administration socket at once. */
   adminConnections: 16,
+  /** A line on the administration socket. */
+  adminLineBytes: 1 * MiB,
   /** How long a client tries a request again while peers are busy or the ring closes a gap. */
   clientRetryMs: 30 * second,
   /** Files that a backup reads at once; each has a buffer of its own. */
@@ -82,7 +97,7 @@ export const limits = Object.freeze({
   backupReadBytes: 1 * MiB,
   /** Devices of one user. */
   userDevices: 64,
-  /** Notifies that wait for their turn. Later ones repeat themselves. */
+  /** Notifies, and as many goodbyes, that wait for their turn. Later ones repeat themselves or are found out. */
   waitingNotifies: 32,
   /** A record's kind and name. */
   recordNameBytes: 255,

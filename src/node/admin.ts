@@ -4,11 +4,9 @@
  * A Unix socket in the data path, which only its owner may open. One JSON object a line in each direction: a command
  * with its arguments, and `{ "result": ... }` or `{ "code": ..., "message": ... }`.
  */
-import { chmod, rm } from 'node:fs/promises';
-import { createConnection, createServer, type Socket } from 'node:net';
-import { openSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 
 import { isErrorCode, messageOf, PeerStoreError, systemCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
@@ -25,53 +23,100 @@ const socketName = 'admin.sock';
 /** The longest path that every system takes for a socket, its final zero excluded. */
 const socketPathBytes = 103;
 
+/** Where the socket is, and what keeps that path good. */
+interface SocketPlace {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
 /**
- * Where the socket is. A path that is too long for a socket address is reached through the open directory (Linux).
- * @throws PeerStoreError USAGE where that does not exist.
+ * Finds the place of the socket. A path that is too long for a socket address is reached through the open directory.
+ * @throws PeerStoreError USAGE where the system has no such way (it is Linux's), UNREACHABLE when there is no data path.
  */
-function socketPath(dataPath: string): string {
+async function socketPlace(dataPath: string): Promise<SocketPlace> {
   const path = join(dataPath, socketName);
-  if (Buffer.byteLength(path) <= socketPathBytes) return path;
+  if (Buffer.byteLength(path) <= socketPathBytes) return { path, close: () => Promise.resolve() };
   if (process.platform !== 'linux') {
     throw new PeerStoreError(
       'USAGE',
       `the data path ${dataPath} is too long for the socket in it; choose a shorter one`,
     );
   }
-  return `/proc/self/fd/${openSync(dataPath, 'r')}/${socketName}`;
+  let directory: FileHandle;
+  try {
+    directory = await open(dataPath, 'r');
+  } catch (error) {
+    throw new PeerStoreError('UNREACHABLE', `cannot open the data path ${dataPath}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return { path: `/proc/self/fd/${directory.fd}/${socketName}`, close: () => directory.close() };
 }
 
 /** Listens in the data path, whose lock the caller holds: a socket that lies there is a dead peer's. */
 export async function serveAdmin(dataPath: string, log: Logger, handle: AdminHandler): Promise<AdminServer> {
-  const path = socketPath(dataPath);
-  await rm(path, { force: true });
+  const place = await socketPlace(dataPath);
+  await rm(place.path, { force: true });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', (error) => log.debug('an administration connection broke', { error: error.message }));
-    void answerLines(socket, handle, log);
+    answerLines(socket, handle, log).catch((error: unknown) => {
+      log.debug('an administration connection ended', { error: messageOf(error) });
+      socket.destroy();
+    });
   });
   server.maxConnections = limits.adminConnections;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  await chmod(path, 0o600);
+  await listen(server, place.path);
+  server.on('error', (error) =>
+    log.warn('the administration socket could not accept a connection', { error: error.message }),
+  );
   return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+      await place.close();
+    },
   };
 }
 
+/** Binds the socket so that from its first moment nobody but its owner may open it. */
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const mask = process.umask(0o177);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(mask);
+    }
+  });
+}
+
+/**
+ * The lines of a stream.
+ * @throws PeerStoreError PROTOCOL when one is too long.
+ */
+async function* linesOf(socket: Socket): AsyncGenerator<string> {
+  socket.setEncoding('utf8');
+  let rest = '';
+  for await (const piece of socket as AsyncIterable<string>) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > limits.adminLineBytes) {
+      throw new PeerStoreError('PROTOCOL', `a line of more than ${limits.adminLineBytes} characters`);
+    }
+    yield* lines;
+  }
+}
+
 async function answerLines(socket: Socket, handle: AdminHandler, log: Logger): Promise<void> {
-  const lines = createInterface({ input: socket });
-  // The stream's own errors end the connection; the interface repeats them.
-  lines.on('error', () => undefined);
-  for await (const line of lines) {
+  for await (const line of linesOf(socket)) {
     const answer = await answerLine(line, handle, log);
     if (!socket.writable) return;
     socket.write(`${JSON.stringify(answer)}\n`);
@@ -80,8 +125,7 @@ async function answerLines(socket: Socket, handle: AdminHandler, log: Logger): P
 
 async function answerLine(line: string, handle: AdminHandler, log: Logger): Promise<object> {
   try {
-    const { command, ...args } = JSON.parse(line) as { command?: unknown };
-    if (typeof command !== 'string') throw new PeerStoreError('USAGE', 'a line without a command');
+    const { command, args } = parseCommand(line);
     return { result: (await handle(command, args)) ?? null };
   } catch (error) {
     if (error instanceof PeerStoreError) return { code: error.code, message: error.message };
@@ -90,39 +134,67 @@ async function answerLine(line: string, handle: AdminHandler, log: Logger): Prom
   }
 }
 
+function parseCommand(line: string): { command: string; args: Readonly<Record<string, unknown>> } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    parsed = undefined;
+  }
+  if (typeof parsed === 'object' && parsed !== null && 'command' in parsed) {
+    const { command, ...args } = parsed;
+    if (typeof command === 'string') return { command, args };
+  }
+  throw new PeerStoreError('USAGE', 'a line that is not a command');
+}
+
 /**
  * Asks the peer that runs on a data path.
  * @throws PeerStoreError UNREACHABLE when none runs there, or what the peer said.
  */
 export async function askAdmin(dataPath: string, command: string, args: object = {}): Promise<unknown> {
-  const answer = await new Promise<string>((resolve, reject) => {
-    const socket = createConnection(socketPath(dataPath));
-    socket.on('error', (error) => {
-      const nobody = ['ENOENT', 'ECONNREFUSED', 'ENOTDIR'].includes(systemCode(error) ?? '');
-      const reason = nobody
-        ? 'no peer runs there; start peerstore-server with that data path'
-        : error.message;
-      reject(
-        new PeerStoreError('UNREACHABLE', `cannot talk to a peer on ${dataPath}: ${reason}`, {
-          cause: error,
-        }),
-      );
+  const place = await socketPlace(dataPath);
+  try {
+    return resultIn(
+      await firstLine(place.path, dataPath, `${JSON.stringify({ command, ...args })}\n`),
+      dataPath,
+    );
+  } finally {
+    await place.close();
+  }
+}
+
+async function firstLine(path: string, dataPath: string, request: string): Promise<string> {
+  const socket = createConnection(path);
+  try {
+    socket.write(request);
+    for await (const line of linesOf(socket)) return line;
+  } catch (error) {
+    const nobody = ['ENOENT', 'ECONNREFUSED', 'ENOTDIR'].includes(systemCode(error) ?? '');
+    const reason = nobody
+      ? 'no peer runs there; start peerstore-server with that data path'
+      : messageOf(error);
+    throw new PeerStoreError('UNREACHABLE', `cannot talk to a peer on ${dataPath}: ${reason}`, {
+      cause: error,
     });
-    socket.on('close', () => reject(new PeerStoreError('UNREACHABLE', `the peer on ${dataPath} hung up`)));
-    createInterface({ input: socket })
-      .on('error', () => undefined)
-      .once('line', (line) => {
-        resolve(line);
-        socket.end();
-      });
-    socket.write(`${JSON.stringify({ command, ...args })}\n`);
-  });
-  const { result, code, message } = JSON.parse(answer) as {
-    result?: unknown;
-    code?: unknown;
-    message?: unknown;
-  };
-  if (typeof code === 'string')
+  } finally {
+    socket.destroy();
+  }
+  throw new PeerStoreError('UNREACHABLE', `the peer on ${dataPath} hung up; is it stopping?`);
+}
+
+function resultIn(answer: string, dataPath: string): unknown {
+  let parsed: { result?: unknown; code?: unknown; message?: unknown };
+  try {
+    parsed = JSON.parse(answer) as typeof parsed;
+  } catch (error) {
+    throw new PeerStoreError('PROTOCOL', `the peer on ${dataPath} answers something that is no JSON`, {
+      cause: error,
+    });
+  }
+  const { result, code, message } = parsed;
+  if (typeof code === 'string') {
     throw new PeerStoreError(isErrorCode(code) ? code : 'INTERNAL', String(message));
+  }
   return result;
 }

@@ -14,7 +14,7 @@ export function createDispatch(handlers: Handlers, pool: WorkerPool): Dispatch {
     const handler = handlers[call.method];
     // A ping is answered whatever else there is to do: silence means death to those who ask.
     if (call.method === 'ping') return handler(call);
-    return pool.run(laneOf(call.method, call.caller), call.body.length, call.signal, () => handler(call));
+    return pool.run(laneOf(call.method, call.caller), call, () => handler(call));
   };
 }
 

@@ -14,12 +14,21 @@ export function meansNoAnswer(error: unknown): boolean {
   return hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED');
 }
 
-/** Asks a suspected peer whether it lives, several times. @returns true when it never answered. */
-export async function isDead(transport: Transport, clock: Clock, peer: PeerRef): Promise<boolean> {
+/**
+ * Asks a suspected peer whether it lives, several times.
+ * @param signal ends the questions; nobody is declared dead then
+ * @returns true when it never answered.
+ */
+export async function isDead(
+  transport: Transport,
+  clock: Clock,
+  peer: PeerRef,
+  signal: AbortSignal,
+): Promise<boolean> {
   for (let attempt = 0; attempt < limits.deathPings; attempt += 1) {
-    await sleep(clock, limits.deathPingPauseMs);
     try {
-      await transport.call(peer, 'ping', {}, { timeoutMs: limits.deathPingTimeoutMs });
+      await sleep(clock, limits.deathPingPauseMs, signal);
+      await transport.call(peer, 'ping', {}, { timeoutMs: limits.deathPingTimeoutMs, signal });
       return false;
     } catch (error) {
       if (!meansNoAnswer(error)) return false;

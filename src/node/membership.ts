@@ -1,29 +1,38 @@
 /**
  * A peer's place in the ring: carries out the steps of src/ring/steps.ts over the network.
  *
- * The protocol is correct only if each step is atomic. So operations that may change the pointers run one after the
- * other, and while one of them waits for an answer that it will apply, questions about the pointers are answered with
- * UNSETTLED: the asker knows that this peer lives, drops its own step, and comes back in a moment. (The paper lets the
- * asker wait; a refusal does the same and cannot end in peers waiting for each other in a circle.) Lookups read the
- * pointers as they are at any moment.
+ * The protocol is correct only if each step is atomic: the answer of another peer is applied to the state under which
+ * it was asked for. So steps run one after the other, and while one of them waits for an answer that it will apply,
+ * questions about the pointers are answered with UNSETTLED: the asker knows that this peer lives, drops its own step,
+ * and comes back in a moment. (The paper lets the asker wait; a refusal does the same and cannot end in peers waiting
+ * for each other in a circle.) Lookups read the pointers as they are at any moment.
+ *
+ * A step waits for one answer at most, and for no longer than its deadline. Whether a silent peer is dead takes longer,
+ * and is found out between steps: death stays true, so the step that follows from it only looks whether the dead peer is
+ * still the one that it is about.
+ *
+ * A peer is outside until it has joined a ring or is the first of one. Outside, it answers no question about the ring:
+ * members that remember it from before a restart would take its empty pointers for the ring's.
  */
+import { setMaxListeners } from 'node:events';
+
 import { type Clock, sleep } from '../base/clock.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import { jittered, type Random } from '../base/random.js';
-import { FingerTable } from '../ring/fingers.js';
 import { type Id, shortId } from '../ring/identifier.js';
-import { between } from '../ring/interval.js';
 import type { LookupResult } from '../ring/lookup.js';
-import type { PeerRef } from '../ring/peer.js';
-import { type LookupStep, lookupStep } from '../ring/routing.js';
+import { isSamePeer, type PeerRef } from '../ring/peer.js';
+import type { LookupStep } from '../ring/routing.js';
 import { aloneState, faultIn, firstSuccessor, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
-import { lookupOverWire } from '../wire/lookup.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
+import { findPlace, isPassing } from './join.js';
 import { isDead, meansNoAnswer } from './liveness.js';
+import { neighbourhoodOf } from './neighbourhood.js';
 import type { RememberedPeers } from './remembered-peers.js';
+import { Routes } from './routes.js';
 
 export interface MembershipOptions {
   readonly self: PeerRef;
@@ -34,167 +43,166 @@ export interface MembershipOptions {
   readonly remembered: RememberedPeers;
   /** Entries of a successor list. */
   readonly listLength: number;
+  /** Told of every neighbour that was found dead. */
+  readonly onGone?: (peer: PeerRef) => void;
 }
 
-/** What came of a question for a peer's pointers. */
-type Answer =
-  | { readonly kind: 'answer'; readonly from: Neighbourhood }
-  | { readonly kind: 'dead' }
+/** What came of a question whose answer is a step. */
+type Heard =
+  | { readonly kind: 'answer'; readonly next: steps.Next }
+  /** Whether it lives is to be found out. */
+  | { readonly kind: 'silent'; readonly peer: PeerRef }
   /** It lives, and cannot or would not say now. */
   | { readonly kind: 'later' };
 
+const nothing: steps.Next = { do: 'nothing' };
+
 export class Membership {
   readonly #options: MembershipOptions;
-  readonly #fingers: FingerTable;
-  readonly #waitingNotifies = new Map<Id, PeerRef>();
+  readonly #routes: Routes;
+  /** Notifies and goodbyes that are being looked into, by what and who. */
+  readonly #waiting = new Set<string>();
+  readonly #background = new Set<Promise<void>>();
+  readonly #ended = new AbortController();
   #state: RingState;
-  /** Operations that may change the pointers, one behind the other. */
-  #operations: Promise<void> = Promise.resolve();
-  /** Whether an operation waits for an answer that it will apply. */
-  #unsettled = false;
-  #nextFinger = 0;
-  #doubting = false;
+  /** Steps that may change the pointers, one behind the other. */
+  #steps: Promise<void> = Promise.resolve();
+  /** Whether a step waits for an answer that it will apply. */
+  #isAsking = false;
+  #isInside = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#state = aloneState(options.self);
-    this.#fingers = new FingerTable(options.self.id);
+    // Every question that is under way listens to it: those of the background, and the handful of the timers.
+    setMaxListeners(4 * limits.waitingNotifies, this.#ended.signal);
+    this.#routes = new Routes({ ...options, state: () => this.insideState });
   }
 
-  /** The pointers as they are at this moment: for lookups, placement and people. */
+  /** The pointers as they are at this moment, of a peer that may still be outside. */
   get state(): RingState {
     return this.#state;
   }
 
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
-    return this.#fingers.peers();
+    return this.#routes.fingers;
+  }
+
+  /** Whether this peer is part of a ring, be it a ring of one. */
+  get isInside(): boolean {
+    return this.#isInside;
+  }
+
+  /**
+   * The pointers as they are at this moment: for lookups, placement and people.
+   * @throws PeerStoreError UNSETTLED while this peer is outside the ring.
+   */
+  get insideState(): RingState {
+    if (!this.#isInside) throw unsettled('this peer is still on its way into the ring');
+    return this.#state;
   }
 
   /**
    * The pointers, for a peer that may base its own on them.
-   * @throws PeerStoreError UNSETTLED while they are about to change.
+   * @throws PeerStoreError UNSETTLED while they are about to change, or this peer is outside the ring.
    */
   settledState(): RingState {
-    if (this.#unsettled) {
-      throw new PeerStoreError('UNSETTLED', 'this peer is just changing its pointers', {
-        retryAfterMs: limits.unsettledRetryMs,
-      });
-    }
-    return this.#state;
+    if (this.#isAsking) throw unsettled('this peer is just changing its pointers');
+    return this.insideState;
   }
 
-  /** One step of somebody's lookup. */
+  /**
+   * One step of somebody's lookup.
+   * @throws PeerStoreError UNSETTLED while this peer is outside the ring.
+   */
   lookupStep(key: Id): LookupStep {
-    return lookupStep(this.#state, this.#fingers.peers(), key);
+    return this.#routes.step(key);
   }
 
   /**
    * Finds the peer responsible for a key, beginning here.
    * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
-  lookup(key: Id, signal?: AbortSignal): Promise<LookupResult> {
-    return this.#lookupFrom([this.#options.self], key, signal);
+  lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
+    return this.#routes.find(key, [this.#options.self], signal);
+  }
+
+  /** From now on this peer is a ring of its own. */
+  beAlone(): void {
+    this.#isInside = true;
   }
 
   /**
    * Enters the ring that the given peers belong to.
    * @param entries whom to ask; the ids may be unknown, as of an address from an invite
-   * @throws PeerStoreError UNREACHABLE when none of them leads to a ring, or what the last of them said.
+   * @param patienceMs how long to try while the ring is in motion
+   * @throws PeerStoreError UNREACHABLE when none of them leads to a ring, or what one of them said.
    */
-  async join(entries: readonly Endpoint[]): Promise<void> {
-    let failure: unknown = new PeerStoreError('UNREACHABLE', 'there is no peer to join through');
-    for (let attempt = 0; attempt < joinAttempts; attempt += 1) {
-      for (const entry of entries) {
-        try {
-          await this.#exclusively(() => this.#joinThrough(entry));
-          return;
-        } catch (error) {
-          failure = error;
-          this.#options.log.debug('could not join through a peer', {
-            peer: entry.address,
-            error: messageOf(error),
-          });
-        }
+  async join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
+    const { self, transport, clock, random, log, remembered, listLength } = this.#options;
+    const sinceMs = clock.monotonicMs();
+    for (;;) {
+      try {
+        const member = await findPlace(self, entries, transport, this.#ended.signal);
+        this.#state = steps.join(self, member, listLength);
+        this.#isInside = true;
+        remembered.see([member.self, ...member.successors]);
+        log.debug('joined', { behind: shortId(member.self.id) });
+        return;
+      } catch (error) {
+        log.debug('could not join yet', { error: messageOf(error) });
+        if (!isPassing(error) || clock.monotonicMs() - sinceMs >= patienceMs) throw error;
       }
-      // Only a ring in motion is worth another attempt; a peer that is not there will not be there in a moment.
-      if (!hasCode(failure, 'UNSETTLED', 'BUSY', 'TIMEOUT')) break;
-      await sleep(this.#options.clock, jittered(this.#options.random, joinPauseMs, 0.5));
+      await sleep(clock, jittered(random, joinPauseMs, 0.5), this.#ended.signal);
     }
-    throw failure;
   }
 
-  /** Whether the ring has taken this peer in: its predecessor names it as its first successor. */
+  /** Whether the ring has taken this peer in: its predecessor names it, where it is now, as its first successor. */
   async isTakenIn(): Promise<boolean> {
-    const { predecessor, self } = this.#state;
-    if (predecessor === null) return this.#state.successors.length === 0;
-    const answer = await this.#ask(predecessor);
-    return answer.kind === 'answer' && firstSuccessor(answer.from).id === self.id;
+    const { predecessor, successors, self } = this.#state;
+    if (predecessor === null) return successors.length === 0;
+    try {
+      const from = await neighbourhoodOf(this.#options.transport, predecessor, this.#ended.signal);
+      return isSamePeer(firstSuccessor(from), self);
+    } catch (error) {
+      if (error instanceof PeerStoreError) return false;
+      throw error;
+    }
   }
 
-  /** One round of stabilize: the first successor is asked, and told of us. @returns whether the pointers changed. */
-  stabilize(): Promise<boolean> {
-    return this.#exclusively(async () => {
-      const before = this.#state;
-      const head = firstSuccessor(before);
-      if (head.id === before.self.id) {
-        await this.#carryOut(steps.stabilize(before, before, this.#options.listLength));
-      } else {
-        const answer = await this.#ask(head);
-        if (answer.kind === 'answer') {
-          await this.#carryOut(steps.stabilize(before, answer.from, this.#options.listLength));
-        } else if (answer.kind === 'dead') {
-          this.#bury(head);
-          await this.#carryOut(steps.stabilizeWithoutAnswer(before));
-        }
-      }
-      this.#options.remembered.see(this.#state.successors);
-      return this.#state !== before && JSON.stringify(this.#state) !== JSON.stringify(before);
-    });
+  /** One round of stabilize: the first successor is asked, and told of us. */
+  async stabilize(): Promise<void> {
+    let next = await this.#askHead();
+    if (next.do === 'ask') next = await this.#askNearer(next.peer);
+    this.#options.remembered.see(this.#state.successors);
+    if (next.do === 'notify') await this.#notify(next.peer);
   }
 
   /** A peer says that it may be our predecessor. Answered at once, looked into in turn. */
   notified(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
-    const waits = this.#waitingNotifies.has(candidate.id);
-    if (!waits && this.#waitingNotifies.size >= limits.waitingNotifies) return;
-    this.#waitingNotifies.set(candidate.id, candidate);
-    if (waits) return;
-    void this.#exclusively(async () => {
-      this.#waitingNotifies.delete(candidate.id);
-      await this.#rectify(candidate);
-    });
+    this.#lookInto('notify', candidate, () => this.#rectify(candidate));
   }
 
   /** Asks the predecessor whether it lives, and forgets it when it does not. */
-  checkPredecessor(): Promise<void> {
-    return this.#exclusively(async () => {
-      const { predecessor } = this.#state;
-      if (predecessor === null) return;
-      if (!(await this.#lives(predecessor))) {
-        this.#bury(predecessor);
+  async checkPredecessor(): Promise<void> {
+    const { predecessor } = this.#state;
+    if (predecessor === null || (await this.#lives(predecessor))) return;
+    await this.#exclusively(() => {
+      if (isSamePeer(this.#state.predecessor, predecessor))
         this.#state = steps.forgetPredecessor(this.#state);
-      }
     });
   }
 
   /** Somebody takes this peer for responsible where it sees its predecessor: that one may be dead. Looked into in turn. */
   doubtPredecessor(): void {
-    if (this.#doubting) return;
-    this.#doubting = true;
-    void this.checkPredecessor().finally(() => {
-      this.#doubting = false;
-    });
+    this.#lookInto('doubt', this.#state.self, () => this.checkPredecessor());
   }
 
   /** Sets the fingers: those that the successor list answers, and one more by a lookup. */
-  async fixFingers(): Promise<void> {
-    const beyond = this.#fingers.fillFromSuccessors(this.#state);
-    if (beyond.length === 0) return;
-    this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
-    const power = beyond[this.#nextFinger] ?? 0;
-    const { peers } = await this.lookup(this.#fingers.start(power));
-    if (peers[0] !== undefined) this.#fingers.set(power, peers[0]);
+  fixFingers(): Promise<void> {
+    return this.#routes.fixFingers(this.#ended.signal);
   }
 
   /**
@@ -202,42 +210,30 @@ export class Membership {
    * that was cut in two, the answer is a nearer successor than ours, and adopting it joins the parts again.
    */
   async lookAround(): Promise<void> {
-    const { random, remembered } = this.#options;
-    const seen = new Set(this.#state.successors.map(({ id }) => id));
-    const unseen = remembered.all().filter(({ id }) => !seen.has(id) && id !== this.#state.predecessor?.id);
-    const through = unseen[random.below(Math.max(1, unseen.length))];
-    if (through === undefined) return;
-    let nearest: PeerRef | undefined;
-    try {
-      const { peers } = await this.#lookupFrom([through], this.#state.self.id);
-      nearest = peers.find(({ id }) => id !== this.#state.self.id);
-    } catch (error) {
-      this.#options.log.debug('a remembered peer leads nowhere', {
-        peer: through.address,
-        error: messageOf(error),
-      });
-    }
-    if (nearest === undefined) return;
-    const candidate = nearest;
-    await this.#exclusively(async () => {
-      if (!between(this.#state.self.id, candidate.id, firstSuccessor(this.#state).id)) return;
-      const answer = await this.#ask(candidate);
-      if (answer.kind !== 'answer') return;
-      await this.#carryOut(
-        steps.stabilizeFromPredecessor(this.#state, answer.from, this.#options.listLength),
-      );
-    });
+    const candidate = await this.#routes.findNearer(this.#ended.signal);
+    if (candidate === undefined) return;
+    const next = await this.#askNearer(candidate);
+    if (next.do === 'notify') await this.#notify(next.peer);
   }
 
   /** A neighbour leaves in good order. */
   neighbourLeft(leaving: Neighbourhood): void {
     if (faultIn(leaving) !== undefined) return;
-    void this.#exclusively(() => {
-      this.#state = steps.afterLeave(this.#state, leaving, this.#options.listLength);
-      this.#fingers.remove(leaving.self.id);
-      this.#options.remembered.forget(leaving.self.id);
-      return Promise.resolve();
-    });
+    const { self: peer } = leaving;
+    this.#routes.forget(peer);
+    this.#options.remembered.left(peer.id);
+    this.#lookInto('leave', peer, () =>
+      this.#exclusively(() => {
+        this.#state = steps.afterLeave(this.#state, leaving, this.#options.listLength);
+      }),
+    );
+  }
+
+  /** Ends what this peer does of itself for its place in the ring. */
+  async end(): Promise<void> {
+    this.#ended.abort();
+    await Promise.all(this.#background);
+    await this.#steps;
   }
 
   /** Tells the neighbours that this peer leaves now. Whoever cannot be told finds out by itself. */
@@ -260,160 +256,151 @@ export class Membership {
     );
   }
 
-  /** Resolves when no operation is under way. */
-  async settled(): Promise<void> {
-    await this.#operations;
-  }
-
-  #exclusively<T>(operation: () => Promise<T>): Promise<T> {
-    const result = this.#operations.then(operation);
-    this.#operations = result.then(
+  /** Runs a step when those before it are over. */
+  #exclusively<T>(step: () => T | Promise<T>): Promise<T> {
+    const result = this.#steps.then(step);
+    this.#steps = result.then(
       () => undefined,
       () => undefined,
     );
     return result;
   }
 
-  async #carryOut({ state, next }: steps.Step): Promise<void> {
-    this.#state = state;
-    if (next.do === 'notify') await this.#notify(next.peer);
-    if (next.do !== 'ask') return;
-    const answer = await this.#ask(next.peer);
-    if (answer.kind === 'answer') {
-      await this.#carryOut(steps.stabilizeFromPredecessor(state, answer.from, this.#options.listLength));
-    } else if (answer.kind === 'dead') {
-      await this.#carryOut(steps.stabilizeFromPredecessorWithoutAnswer(state));
+  /** Does something that nobody waits for, once at a time for each peer, and not for too many. */
+  #lookInto(what: string, peer: PeerRef, work: () => Promise<void>): void {
+    const key = `${what} ${peer.id}`;
+    if (this.#ended.signal.aborted || this.#waiting.has(key)) return;
+    if (this.#waiting.size >= 2 * limits.waitingNotifies) return;
+    this.#waiting.add(key);
+    const done = work()
+      .catch((error: unknown) =>
+        this.#options.log.error(`a ${what} could not be looked into`, { error: messageOf(error) }),
+      )
+      .finally(() => {
+        this.#waiting.delete(key);
+        this.#background.delete(done);
+      });
+    this.#background.add(done);
+  }
+
+  /** stabilize: the first successor. */
+  async #askHead(): Promise<steps.Next> {
+    const { listLength } = this.#options;
+    if (this.#state.successors.length === 0) {
+      return this.#exclusively(() =>
+        this.#state.successors.length === 0
+          ? this.#apply(steps.stabilize(this.#state, this.#state, listLength))
+          : nothing,
+      );
     }
+    const heard = await this.#ask(
+      () => firstSuccessor(this.#state),
+      (from) => steps.stabilize(this.#state, from, listLength),
+    );
+    if (heard.kind === 'answer') return heard.next;
+    return heard.kind === 'silent' ? this.#dropDeadHead(heard.peer) : nothing;
+  }
+
+  /** stabilize, when the first successor does not answer. The ones behind it may have died with it. */
+  async #dropDeadHead(head: PeerRef): Promise<steps.Next> {
+    const suspects = [head, ...this.#state.successors.slice(1, limits.suspectsAtOnce)];
+    const verdicts = await Promise.all(suspects.map((peer) => this.#isGone(peer)));
+    const dead = suspects.filter((_, at) => verdicts[at] === true);
+    return this.#exclusively(() => {
+      let next = nothing;
+      while (dead.some((peer) => isSamePeer(this.#state.successors[0], peer))) {
+        next = this.#apply(steps.stabilizeWithoutAnswer(this.#state));
+      }
+      return next;
+    });
+  }
+
+  /** stabilizeFromPred: a peer that may be a nearer successor. */
+  async #askNearer(candidate: PeerRef): Promise<steps.Next> {
+    const heard = await this.#ask(
+      () => candidate,
+      (from) => steps.stabilizeFromPredecessor(this.#state, from, this.#options.listLength),
+    );
+    if (heard.kind === 'answer') return heard.next;
+    if (heard.kind === 'later' || !(await this.#isGone(candidate))) return nothing;
+    return steps.stabilizeFromPredecessorWithoutAnswer(this.#state).next;
   }
 
   async #rectify(candidate: PeerRef): Promise<void> {
-    const rectified = steps.rectify(this.#state, candidate);
-    if (rectified !== undefined) {
+    const doubted = await this.#exclusively(() => {
+      const rectified = steps.rectify(this.#state, candidate);
+      if (rectified === undefined) return this.#state.predecessor;
       this.#state = rectified;
-      return;
-    }
-    const { predecessor } = this.#state;
-    if (predecessor === null || (await this.#lives(predecessor))) return;
-    this.#bury(predecessor);
-    this.#state = steps.rectifyAfterPing(this.#state, candidate);
+      return null;
+    });
+    if (doubted === null || (await this.#lives(doubted))) return;
+    await this.#exclusively(() => {
+      this.#state = isSamePeer(this.#state.predecessor, doubted)
+        ? steps.rectifyAfterPing(this.#state, candidate)
+        : (steps.rectify(this.#state, candidate) ?? this.#state);
+    });
   }
 
-  async #joinThrough(entry: Endpoint): Promise<void> {
-    const { self, transport, listLength, log } = this.#options;
-    const { response } = await transport.call(entry, 'successor', { key: self.id });
-    const start = response.peers.filter(({ id }) => id !== self.id);
-    // The entry is the whole ring and knows us from before: it is where we belong.
-    if (start.length === 0)
-      throw new PeerStoreError('UNSETTLED', `the peer at ${entry.address} knows nobody yet`);
-    let place = response.found ? start[0] : undefined;
-    if (place === undefined) {
-      const { peers } = await this.#lookupFrom(start, self.id);
-      place = peers.find(({ id }) => id !== self.id);
-    }
-    // From the successor backwards, or forwards past newcomers, to the member that we belong behind.
-    for (let step = 0; step < joinSteps && place !== undefined; step += 1) {
-      const member = withoutPeer(await this.#neighbourhoodOf(place), self.id);
-      if (steps.isPlaceOf(self, member)) {
-        this.#state = steps.join(self, member, listLength);
-        this.#options.remembered.see([member.self, ...member.successors]);
-        log.debug('joined', {
-          behind: shortId(member.self.id),
-          before: shortId(firstSuccessor(this.#state).id),
-        });
-        return;
+  /** One step: asks a peer for its pointers and applies them. In the meantime this peer does not show its own. */
+  #ask(whom: () => PeerRef, step: (from: Neighbourhood) => steps.Step): Promise<Heard> {
+    return this.#exclusively(async () => {
+      const peer = whom();
+      if (peer.id === this.#state.self.id) return { kind: 'later' };
+      this.#isAsking = true;
+      try {
+        const from = await neighbourhoodOf(this.#options.transport, peer, this.#ended.signal);
+        return { kind: 'answer', next: this.#apply(step(from)) };
+      } catch (error) {
+        if (!(error instanceof PeerStoreError)) throw error;
+        if (meansNoAnswer(error)) return { kind: 'silent', peer };
+        if (!hasCode(error, 'UNSETTLED')) {
+          this.#options.log.debug('no use of an answer', { peer: peer.address, error: messageOf(error) });
+        }
+        return { kind: 'later' };
+      } finally {
+        this.#isAsking = false;
       }
-      const forward = between(member.self.id, firstSuccessor(member).id, self.id);
-      place = forward ? firstSuccessor(member) : (member.predecessor ?? undefined);
-    }
-    throw new PeerStoreError(
-      'UNSETTLED',
-      `the ring at ${entry.address} is changing; found no place in it yet`,
-    );
+    });
   }
 
-  async #neighbourhoodOf(peer: PeerRef): Promise<Neighbourhood> {
-    const { response } = await this.#options.transport.call(
-      peer,
-      'successorList',
-      {},
-      { timeoutMs: askTimeoutMs },
-    );
-    const fault = faultIn(response);
-    if (fault !== undefined || response.self.id !== peer.id) {
-      throw new PeerStoreError(
-        'PROTOCOL',
-        `the pointers of ${peer.address} are refused: ${fault ?? 'not its own'}`,
-      );
-    }
-    return response;
-  }
-
-  /** Asks for pointers that this peer will base its own on: in the meantime it does not show its own. */
-  async #ask(peer: PeerRef): Promise<Answer> {
-    this.#unsettled = true;
-    try {
-      return { kind: 'answer', from: await this.#neighbourhoodOf(peer) };
-    } catch (error) {
-      this.#unsettled = false;
-      // That a peer is dead stays true: while that is being made sure, there is nothing to hide.
-      if (meansNoAnswer(error) && (await isDead(this.#options.transport, this.#options.clock, peer))) {
-        return { kind: 'dead' };
-      }
-      if (!hasCode(error, 'UNSETTLED')) {
-        this.#options.log.debug('no use of an answer', { peer: peer.address, error: messageOf(error) });
-      }
-      return { kind: 'later' };
-    } finally {
-      this.#unsettled = false;
-    }
+  #apply({ state, next }: steps.Step): steps.Next {
+    this.#state = state;
+    return next;
   }
 
   async #lives(peer: PeerRef): Promise<boolean> {
-    const { transport, clock } = this.#options;
+    const options = { timeoutMs: limits.deathPingTimeoutMs, signal: this.#ended.signal };
     try {
-      await transport.call(peer, 'ping', {}, { timeoutMs: limits.deathPingTimeoutMs });
+      await this.#options.transport.call(peer, 'ping', {}, options);
       return true;
     } catch (error) {
-      return !meansNoAnswer(error) || !(await isDead(transport, clock, peer));
+      return !meansNoAnswer(error) || !(await this.#isGone(peer));
     }
+  }
+
+  async #isGone(peer: PeerRef): Promise<boolean> {
+    const { transport, clock, log, onGone } = this.#options;
+    if (!(await isDead(transport, clock, peer, this.#ended.signal))) return false;
+    this.#routes.forget(peer);
+    log.info('a peer is gone', { peer: shortId(peer.id), address: peer.address });
+    onGone?.(peer);
+    return true;
   }
 
   async #notify(peer: PeerRef): Promise<void> {
+    const { transport, log } = this.#options;
     try {
-      await this.#options.transport.call(peer, 'notify', { peer: this.#state.self });
+      await transport.call(peer, 'notify', { peer: this.#state.self }, { signal: this.#ended.signal });
     } catch (error) {
       // The next round of stabilize says it again.
-      this.#options.log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) });
+      log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) });
     }
-  }
-
-  #bury(peer: PeerRef): void {
-    this.#fingers.remove(peer.id);
-    this.#options.log.info('a peer is gone', { peer: shortId(peer.id), address: peer.address });
-  }
-
-  #lookupFrom(start: readonly PeerRef[], key: Id, signal?: AbortSignal): Promise<LookupResult> {
-    const { self, transport } = this.#options;
-    return lookupOverWire(transport, key, start, {
-      local: (peer) => (peer.id === self.id ? this.lookupStep(key) : undefined),
-      ...(signal === undefined ? {} : { signal }),
-    });
   }
 }
 
-/** Rounds through all entries before joining is given up, and the pause between them. */
-const joinAttempts = 20;
+/** The pause before joining is tried again. */
 const joinPauseMs = 200;
-/** Members looked at, from the one the lookup named, to find the place. */
-const joinSteps = 32;
-/** The deadline of a question for pointers. */
-const askTimeoutMs = 1500;
 
-/** What a member would say if a peer that has restarted, and is still in its lists, were not. */
-function withoutPeer(member: Neighbourhood, id: Id): Neighbourhood {
-  return {
-    self: member.self,
-    predecessor: member.predecessor?.id === id ? null : member.predecessor,
-    successors: member.successors.filter((peer) => peer.id !== id),
-  };
+function unsettled(why: string): PeerStoreError {
+  return new PeerStoreError('UNSETTLED', why, { retryAfterMs: limits.unsettledRetryMs });
 }

@@ -5,9 +5,9 @@
  */
 import { type Clock, sleep } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { Random } from '../base/random.js';
 import { limits } from '../base/limits.js';
+import type { Logger } from '../base/log.js';
+import { jittered, type Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
 import type { Store } from '../store/store.js';
@@ -158,12 +158,20 @@ export class Node {
 
   /**
    * Starts a peer: it listens, enters the ring, and serves.
-   * @param entries peers to enter by. Without any, and without remembered ones that answer, it is a ring of one, and
-   *   goes on looking for those it remembers.
-   * @throws PeerStoreError IN_USE when the port is taken; UNREACHABLE or NOT_ADMITTED when entries were named and none
-   *   of them let it in.
+   * @param entries peers to enter by; see {@link enter}
+   * @throws PeerStoreError as {@link open} and {@link enter}.
    */
   static async start(options: NodeOptions, entries: readonly Endpoint[]): Promise<Node> {
+    const node = await Node.open(options);
+    await node.enter(entries);
+    return node;
+  }
+
+  /**
+   * A peer that listens and is still outside the ring: it hands out what it holds, and asks for patience in the rest.
+   * @throws PeerStoreError IN_USE when the port is taken.
+   */
+  static async open(options: NodeOptions): Promise<Node> {
     const policy = options.policy ?? defaultPolicy;
     const remembered = new RememberedPeers(options.id, options.clock, options.memory);
     await remembered.load();
@@ -192,19 +200,37 @@ export class Node {
       log,
       remembered,
       listLength: limits.successorListLength,
+      onGone: (peer) => replication.gone(peer),
     });
-    const replication = new Replication({ membership, remembered, log, ...policy });
+    const replication: Replication = new Replication({
+      membership,
+      remembered,
+      clock,
+      random,
+      log,
+      ...policy,
+    });
     const node = new Node(options, policy, { listener, pool, remembered, replication, membership });
     ready(node.#handlers());
+    return node;
+  }
+
+  /**
+   * Enters the ring. A peer that fails to is shut down.
+   * @param entries peers to enter by. Without any, and without remembered ones that answer, it is a ring of one, and
+   *   goes on looking for those it remembers.
+   * @throws PeerStoreError UNREACHABLE or NOT_ADMITTED when entries were named and none of them let it in.
+   */
+  async enter(entries: readonly Endpoint[]): Promise<void> {
     try {
-      await node.#enter(entries);
+      await this.#join(entries);
+      for (const periodic of this.#periodics) periodic.start();
+      await this.#untilTakenIn();
     } catch (error) {
-      await node.#shutDown();
+      await this.#endUpkeep();
+      await this.#shutDown();
       throw error;
     }
-    for (const periodic of node.#periodics) periodic.start();
-    await node.#untilTakenIn();
-    return node;
   }
 
   get self(): PeerRef {
@@ -229,38 +255,51 @@ export class Node {
 
   /** Finishes what is in hand, tells the neighbours, and closes. The store stays open: it is the caller's. */
   async stop(): Promise<void> {
-    await Promise.all(this.#periodics.map((periodic) => periodic.stop()));
-    await this.membership.settled();
+    await this.#endUpkeep();
     await this.membership.leave();
     await this.#shutDown();
   }
 
-  async #shutDown(): Promise<void> {
-    await this.#listener.close(stopGraceMs);
-    await this.#replication.settled();
-    await this.#remembered.save();
-    await this.#options.transport.close();
+  async #endUpkeep(): Promise<void> {
+    await Promise.all([this.membership.end(), ...this.#periodics.map((periodic) => periodic.stop())]);
   }
 
-  async #enter(entries: readonly Endpoint[]): Promise<void> {
-    const { log } = this.#options;
+  async #shutDown(): Promise<void> {
+    const { transport, log } = this.#options;
+    try {
+      await this.#listener.close(stopGraceMs);
+      await this.#replication.settle(stopGraceMs);
+      await this.#remembered.save();
+    } catch (error) {
+      log.warn('the list of known peers could not be saved; the next start uses the one before', {
+        error: messageOf(error),
+      });
+    } finally {
+      await transport.close();
+    }
+  }
+
+  async #join(entries: readonly Endpoint[]): Promise<void> {
     if (entries.length > 0) {
-      await this.membership.join(entries);
+      await this.membership.join(entries, limits.joinPatienceMs);
       return;
     }
     const remembered = this.#remembered.all();
-    if (remembered.length === 0) return;
-    try {
-      await this.membership.join(remembered);
-    } catch (error) {
-      log.warn(
-        'none of the remembered peers can be reached; this peer serves alone and goes on looking for them',
-        {
-          remembered: remembered.length,
-          error: messageOf(error),
-        },
-      );
+    if (remembered.length > 0) {
+      try {
+        // Peers that all come back at once, after a power cut, do not all lose patience at once: the first one to do so
+        // is the ring that the others join.
+        const patienceMs = jittered(this.#options.random, limits.rejoinPatienceMs, 0.5);
+        await this.membership.join(remembered, patienceMs);
+        return;
+      } catch (error) {
+        this.#options.log.warn(
+          'none of the remembered peers can be reached; this peer serves alone and goes on looking for them',
+          { remembered: remembered.length, error: messageOf(error) },
+        );
+      }
     }
+    this.membership.beAlone();
   }
 
   async #untilTakenIn(): Promise<void> {

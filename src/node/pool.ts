@@ -52,12 +52,18 @@ export class WorkerPool {
 
   /**
    * Carries out a request when a worker of its lane is free.
-   * @param bodyBytes what the request holds in memory until it is done
+   * @param call what the request holds in memory until it is done, and whether anybody still waits for it
    * @throws PeerStoreError BUSY when the queue is full, CANCELLED when the signal fires before it began.
    */
-  async run<T>(lane: Lane, bodyBytes: number, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+  async run<T>(
+    lane: Lane,
+    call: { readonly body: Uint8Array; readonly signal: AbortSignal },
+    work: () => T | Promise<T>,
+  ): Promise<T> {
     const { queue, queueLength } = this.#lanes[lane];
-    const full = queue.pending >= queue.concurrency && queue.size >= queueLength;
+    const hasToWait = queue.pending >= queue.concurrency;
+    const bodyBytes = call.body.length;
+    const full = hasToWait && queue.size >= queueLength;
     if (full || this.#bodyBytes + bodyBytes > limits.requestBodyBytesInFlight) {
       this.#refused += 1;
       throw new PeerStoreError('BUSY', 'this peer has all the work it can take; come back a little later', {
@@ -66,11 +72,7 @@ export class WorkerPool {
     }
     this.#bodyBytes += bodyBytes;
     try {
-      return await queue.add(() => {
-        if (signal.aborted)
-          throw new PeerStoreError('CANCELLED', 'the caller gave up while the request waited');
-        return work();
-      });
+      return await (hasToWait ? waitFor(queue, call.signal, work) : queue.add(work));
     } finally {
       this.#bodyBytes -= bodyBytes;
     }
@@ -85,9 +87,28 @@ export class WorkerPool {
       refused: this.#refused,
     };
   }
+}
 
-  /** Resolves when nothing is running or waiting in any lane. */
-  async idle(): Promise<void> {
-    await Promise.all(Object.values(this.#lanes).map(({ queue }) => queue.onIdle()));
+/**
+ * Puts work at the end of a queue. When its caller gives up it leaves the queue at once, so that those who have gone do
+ * not keep others out; work that has begun ends in its own way.
+ */
+async function waitFor<T>(queue: PQueue, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+  const gaveUp = new PeerStoreError('CANCELLED', 'the caller gave up while the request waited');
+  if (signal.aborted) throw gaveUp;
+  const waiting = new AbortController();
+  const onAbort = (): void => waiting.abort(gaveUp);
+  const stopListening = (): void => signal.removeEventListener('abort', onAbort);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await queue.add(
+      () => {
+        stopListening();
+        return work();
+      },
+      { signal: waiting.signal },
+    );
+  } finally {
+    stopListening();
   }
 }

@@ -21,7 +21,13 @@ export interface PeerMemory {
 
 export interface RememberedPeer {
   readonly peer: PeerRef;
+  /** Wall time in milliseconds; 0 once it has left in good order. */
   readonly lastSeenMs: number;
+}
+
+/** In memory also: when, on the clock that only grows, for a jump of the other one must not empty the roster. */
+interface Entry extends RememberedPeer {
+  readonly seenAtMs: number;
 }
 
 const fileCodec = struct({
@@ -58,9 +64,9 @@ export class RememberedPeers {
   readonly #self: Id;
   readonly #clock: Clock;
   readonly #memory: PeerMemory;
-  readonly #peers = new Map<Id, RememberedPeer>();
+  readonly #peers = new Map<Id, Entry>();
   #changed = false;
-  #savedMs = 0;
+  #savedAtMs = 0;
 
   constructor(self: Id, clock: Clock, memory: PeerMemory) {
     this.#self = self;
@@ -68,9 +74,17 @@ export class RememberedPeers {
     this.#memory = memory;
   }
 
+  /**
+   * Reads the list. How long a machine has been absent is reckoned up to the moment when the list was written: while
+   * this peer was off it looked for nobody, and does not know that they were gone too.
+   */
   async load(): Promise<void> {
-    for (const entry of await this.#memory.load()) {
-      if (entry.peer.id !== this.#self) this.#peers.set(entry.peer.id, entry);
+    const entries = await this.#memory.load();
+    const writtenMs = Math.max(0, ...entries.map(({ lastSeenMs }) => lastSeenMs));
+    const nowMs = this.#clock.monotonicMs();
+    for (const { peer, lastSeenMs } of entries) {
+      if (peer.id === this.#self) continue;
+      this.#peers.set(peer.id, { peer, lastSeenMs, seenAtMs: nowMs - (writtenMs - lastSeenMs) });
     }
   }
 
@@ -78,9 +92,11 @@ export class RememberedPeers {
   async save(): Promise<void> {
     if (!this.#changed) return;
     this.#changed = false;
-    this.#savedMs = this.#clock.nowMs();
+    this.#savedAtMs = this.#clock.monotonicMs();
     try {
-      await this.#memory.save([...this.#peers.values()]);
+      await this.#memory.save(
+        [...this.#peers.values()].map(({ peer, lastSeenMs }) => ({ peer, lastSeenMs })),
+      );
     } catch (error) {
       this.#changed = true;
       throw error;
@@ -89,15 +105,17 @@ export class RememberedPeers {
 
   /** Notes that these peers are part of the ring now. */
   see(peers: Iterable<PeerRef>): void {
-    const lastSeenMs = this.#clock.nowMs();
+    const lastSeenMs = Math.max(1, Math.floor(this.#clock.nowMs()));
+    const seenAtMs = this.#clock.monotonicMs();
     for (const peer of peers) {
       if (peer.id === this.#self) continue;
       const before = this.#peers.get(peer.id);
       // On disk the times need to be right to the minute only; a quiet ring writes nothing more often than that.
-      this.#changed ||= before?.peer.address !== peer.address || lastSeenMs - this.#savedMs > saveAgainMs;
+      const isNews = before?.peer.address !== peer.address || before.lastSeenMs === 0;
+      this.#changed ||= isNews || seenAtMs - this.#savedAtMs > saveAgainMs;
       // Last in the map is seen last; the first ones are forgotten when there are too many.
       this.#peers.delete(peer.id);
-      this.#peers.set(peer.id, { peer, lastSeenMs });
+      this.#peers.set(peer.id, { peer, lastSeenMs, seenAtMs });
     }
     for (const id of this.#peers.keys()) {
       if (this.#peers.size <= limits.rememberedPeers) break;
@@ -105,9 +123,12 @@ export class RememberedPeers {
     }
   }
 
-  /** Forgets a peer that said goodbye. */
-  forget(id: Id): void {
-    if (this.#peers.delete(id)) this.#changed = true;
+  /** Notes that a peer said goodbye: it does not count as one of the ring's, and may still be the way back to it. */
+  left(id: Id): void {
+    const entry = this.#peers.get(id);
+    if (entry === undefined) return;
+    this.#peers.set(id, { peer: entry.peer, lastSeenMs: 0, seenAtMs: -Infinity });
+    this.#changed = true;
   }
 
   /** All of them, those seen last first. */
@@ -117,10 +138,11 @@ export class RememberedPeers {
 
   /** The machines seen not longer than `withinMs` ago. */
   machinesSeen(withinMs: number): ReadonlySet<Id> {
-    const since = this.#clock.nowMs() - withinMs;
+    const sinceMs = this.#clock.monotonicMs() - withinMs;
     const machines = new Set<Id>();
-    for (const { peer, lastSeenMs } of this.#peers.values())
-      if (lastSeenMs >= since) machines.add(peer.machine);
+    for (const { peer, lastSeenMs, seenAtMs } of this.#peers.values()) {
+      if (lastSeenMs > 0 && seenAtMs >= sinceMs) machines.add(peer.machine);
+    }
     return machines;
   }
 }

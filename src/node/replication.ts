@@ -5,12 +5,14 @@
  * machines that the ring has, if that is smaller. What "the ring has" is read off the roster of machines seen lately and
  * not off those reachable now: a peer cut off from its ring does not take writes for the whole of it.
  */
-import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
-import { limits } from '../base/limits.js';
+import type { Clock } from '../base/clock.js';
+import { messageOf, PeerStoreError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import type { Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import { inHalfOpen } from '../ring/interval.js';
 import type { PeerRef } from '../ring/peer.js';
+import { type AtHolder, Copies, failureOf, TooFew } from './copies.js';
 import type { Membership } from './membership.js';
 import { holderOrder, majorityOf } from './placement.js';
 import type { RememberedPeers } from './remembered-peers.js';
@@ -18,15 +20,14 @@ import type { RememberedPeers } from './remembered-peers.js';
 export interface ReplicationOptions {
   readonly membership: Membership;
   readonly remembered: RememberedPeers;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   /** Copies of each value. */
   readonly replicas: number;
   /** How long a machine that is not seen still counts as one of the ring's. */
   readonly rosterMs: number;
 }
-
-/** Does one thing at one holder; this peer is among them. */
-export type AtHolder<T> = (holder: PeerRef) => Promise<T>;
 
 /** What came of doing something at the holders. */
 export interface Spread<T> {
@@ -38,11 +39,11 @@ export interface Spread<T> {
 
 export class Replication {
   readonly #options: ReplicationOptions;
-  /** Copies that are still on their way after their write was acknowledged. */
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #copies: Copies;
 
   constructor(options: ReplicationOptions) {
     this.#options = options;
+    this.#copies = new Copies(options);
   }
 
   /** The copies that a value has when the ring is whole. */
@@ -69,12 +70,14 @@ export class Replication {
 
   /**
    * Checks that a key belongs to this peer, so that a value is not put where nobody looks for it.
-   * @throws PeerStoreError NOT_RESPONSIBLE.
+   * @throws PeerStoreError NOT_RESPONSIBLE, or UNSETTLED while this peer is outside the ring.
    */
   requireResponsible(key: Id): void {
     const { membership } = this.#options;
-    const { self, predecessor } = membership.state;
-    if (predecessor === null || inHalfOpen(predecessor.id, key, self.id)) return;
+    const { self, predecessor, successors } = membership.insideState;
+    // Where the predecessor is not known, nobody can tell how far back our keys go; but not to those of the successors.
+    const from = predecessor ?? successors.at(-1);
+    if (from === undefined || inHalfOpen(from.id, key, self.id)) return;
     membership.doubtPredecessor();
     throw new PeerStoreError(
       'NOT_RESPONSIBLE',
@@ -88,89 +91,66 @@ export class Replication {
   /**
    * Does something at the holders of what this peer is responsible for, as many as there are copies wanted; where one
    * fails, the next one behind it stands in.
+   * @param signal fires when whoever asked for it gave up
    * @returns when a majority has done it; the others go on.
    * @throws PeerStoreError what a holder said if it refused for a reason of the value itself (CONFLICT, DAMAGED,
-   *   FORBIDDEN), NO_SPACE if disks are full, else TOO_FEW_COPIES.
+   *   FORBIDDEN), NO_SPACE if disks are full, CANCELLED, else TOO_FEW_COPIES.
    */
-  async spread<T>(what: string, atHolder: AtHolder<T>): Promise<Spread<T>> {
-    const result = await this.#spread(what, atHolder, (done, majority) => done >= majority);
-    // Late copies hold their bytes in memory; when there are many, the next write waits for them.
-    while (this.#underWay.size > limits.copiesUnderWay) await Promise.race(this.#underWay);
-    return result;
+  spread<T>(what: string, signal: AbortSignal, atHolder: AtHolder<T>): Promise<Spread<T>> {
+    return this.#spread(what, signal, atHolder, () => true);
   }
 
   /**
    * The same, but waits for as many holders as there are copies wanted, if they can be reached: for questions, where
    * each answer counts.
+   * @param isEnough whether the answers of a majority and more say all that can be said
    */
-  async spreadToAll<T>(what: string, atHolder: AtHolder<T>): Promise<Spread<T>> {
-    return this.#spread(what, atHolder, () => false);
+  spreadToAll<T>(
+    what: string,
+    signal: AbortSignal,
+    atHolder: AtHolder<T>,
+    isEnough: (done: readonly T[], majority: number) => boolean = () => false,
+  ): Promise<Spread<T>> {
+    return this.#spread(what, signal, atHolder, isEnough);
   }
 
-  #spread<T>(
+  /** A peer was found dead: nothing waits for it any longer. */
+  gone({ id }: PeerRef): void {
+    this.#copies.giveUpOn(id);
+  }
+
+  /** Resolves when every copy that is under way has arrived or failed, or was given up after `graceMs`. */
+  settle(graceMs: number): Promise<void> {
+    return this.#copies.settle(graceMs);
+  }
+
+  async #spread<T>(
     what: string,
+    signal: AbortSignal,
     atHolder: AtHolder<T>,
-    isEnough: (done: number, majority: number) => boolean,
+    isEnough: (done: readonly T[], majority: number) => boolean,
   ): Promise<Spread<T>> {
     const { self, successors } = this.#options.membership.state;
-    const waiting = [...holderOrder([self, ...successors])];
     const wanted = this.wantedCopies;
     const majority = majorityOf(wanted);
-    const done: T[] = [];
-    const failures: Error[] = [];
-    return new Promise((resolve, reject) => {
-      let running = 0;
-      const next = (): void => {
-        while (running + done.length < wanted) {
-          const holder = waiting.shift();
-          if (holder === undefined) break;
-          running += 1;
-          this.#track(start(holder));
-        }
-        const over = running === 0;
-        if (isEnough(done.length, majority) || (over && done.length >= majority)) {
-          resolve({ done: [...done], majority });
-        } else if (over) reject(this.#failure(what, done.length, majority, failures));
-      };
-      const start = async (holder: PeerRef): Promise<void> => {
-        try {
-          done.push(await atHolder(holder));
-        } catch (error) {
-          failures.push(error instanceof Error ? error : new Error(messageOf(error)));
+    try {
+      const done = await this.#copies.run({
+        candidates: holderOrder([self, ...successors]),
+        wanted,
+        majority,
+        atHolder,
+        isEnough: (answers) => isEnough(answers, majority),
+        signal,
+        onFailure: ({ address }, error) =>
           this.#options.log.debug(`${what} failed at a holder`, {
-            holder: holder.address,
+            holder: address,
             error: messageOf(error),
-          });
-        }
-        running -= 1;
-        next();
-      };
-      next();
-    });
-  }
-
-  /** Resolves when every copy that is under way has arrived or failed. */
-  async settled(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
-  }
-
-  #track(copy: Promise<unknown>): void {
-    this.#underWay.add(copy);
-    void copy.finally(() => this.#underWay.delete(copy));
-  }
-
-  #failure(what: string, done: number, majority: number, failures: readonly Error[]): Error {
-    const ofTheValue = failures.find((error) =>
-      hasCode(error, 'CONFLICT', 'DAMAGED', 'FORBIDDEN', 'PROTOCOL'),
-    );
-    if (ofTheValue !== undefined) return ofTheValue;
-    const full = failures.find((error) => hasCode(error, 'NO_SPACE'));
-    if (full !== undefined) return full;
-    return new PeerStoreError(
-      'TOO_FEW_COPIES',
-      `${what}: ${done} of the ${majority} copies that make a majority are on disk; too few peers can be reached`,
-      { cause: failures.at(-1), retryAfterMs: notResponsibleRetryMs },
-    );
+          }),
+      });
+      return { done, majority };
+    } catch (error) {
+      throw error instanceof TooFew ? failureOf(what, error, majority) : error;
+    }
   }
 }
 

@@ -22,6 +22,8 @@ export interface LookupOptions {
 export interface LookupResult {
   /** The responsible peer first, then those behind it: as far as the last answer knew them, without the ones that failed. */
   readonly peers: readonly PeerRef[];
+  /** Who gave the last answer: the responsible peer itself, or one shortly before the key. */
+  readonly answeredBy: PeerRef;
   /** Questions that were answered. */
   readonly hops: number;
   /** Questions that were not. */
@@ -61,7 +63,7 @@ export async function lookup(
     hops += 1;
     if (step.found) {
       const peers = step.peers.filter(({ id }) => !failed.has(id));
-      if (peers.length > 0) return { peers, hops, failures: failed.size };
+      if (peers.length > 0) return { peers, answeredBy: peer, hops, failures: failed.size };
     } else {
       for (const closer of step.peers) {
         if (between(peer.id, closer.id, key) && !asked.has(closer.id)) waiting.set(closer.id, closer);

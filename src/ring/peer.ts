@@ -15,6 +15,11 @@ export interface PeerRef {
   readonly zone?: string;
 }
 
+/** Whether two references are to one peer at one address. */
+export function isSamePeer(a: PeerRef | null | undefined, b: PeerRef): boolean {
+  return a?.id === b.id && a.address === b.address;
+}
+
 export const peerCodec: Codec<PeerRef> = struct({
   id: idCodec,
   machine: idCodec,

@@ -2,11 +2,22 @@
 import { PeerStoreError } from '../../base/errors.js';
 import type { Id } from '../../ring/identifier.js';
 import type { PeerRef } from '../../ring/peer.js';
+import type { Store } from '../../store/store.js';
 import type { MethodName } from '../../wire/catalogue.js';
 import type { Identity } from '../../wire/identity.js';
-import type { IncomingCall, Outcome } from '../../wire/transport.js';
+import type { IncomingCall, Outcome, Transport } from '../../wire/transport.js';
+import type { Replication } from '../replication.js';
 
 export type Handler<M extends MethodName> = (call: IncomingCall<M>) => Outcome<M> | Promise<Outcome<M>>;
+
+/** What a handler needs that keeps values here for a peer, and at all holders for a user. */
+export interface SpreadingDeps {
+  readonly store: Store;
+  readonly replication: Replication;
+  readonly transport: Transport;
+  /** This machine: what is to be kept here needs no call. */
+  readonly machine: Id;
+}
 
 /**
  * Whose block a request is about: the calling user's, or the one that a peer names when it passes a user's request on.

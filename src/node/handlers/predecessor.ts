@@ -3,5 +3,5 @@ import type { Handler } from './handler.js';
 
 /** The predecessor, if one is known. */
 export function predecessorHandler(membership: Membership): Handler<'predecessor'> {
-  return () => ({ response: { predecessor: membership.state.predecessor } });
+  return () => ({ response: { predecessor: membership.insideState.predecessor } });
 }

@@ -4,6 +4,6 @@ import type { Handler } from './handler.js';
 /** All pointers of one moment. Peers, who build their own on them, are refused while they are changing. */
 export function successorListHandler(membership: Membership): Handler<'successorList'> {
   return ({ caller }) => ({
-    response: caller.kind === 'peer' ? membership.settledState() : membership.state,
+    response: caller.kind === 'peer' ? membership.settledState() : membership.insideState,
   });
 }

@@ -1,18 +1,10 @@
 import { bytesEqual } from '../../base/bytes.js';
 import { PeerStoreError } from '../../base/errors.js';
 import { openRecord } from '../../identity/record.js';
-import { type Id, shortId } from '../../ring/identifier.js';
-import type { Store } from '../../store/store.js';
+import { shortId } from '../../ring/identifier.js';
 import type { Identity } from '../../wire/identity.js';
-import type { IncomingCall, Transport } from '../../wire/transport.js';
-import type { Replication } from '../replication.js';
-
-export interface WriteRecordDeps {
-  readonly store: Store;
-  readonly replication: Replication;
-  readonly transport: Transport;
-  readonly machine: Id;
-}
+import type { IncomingCall } from '../../wire/transport.js';
+import type { SpreadingDeps } from './handler.js';
 
 /**
  * What postRecord and deleteRecord have in common: a record is checked, and kept here for a peer that passes it on, at
@@ -22,7 +14,7 @@ export interface WriteRecordDeps {
  *   its writer, CONFLICT when a holder has accepted another value.
  */
 export async function writeRecord(
-  deps: WriteRecordDeps,
+  deps: SpreadingDeps,
   call: IncomingCall<'postRecord' | 'deleteRecord'>,
   deleted: boolean,
 ): Promise<number> {
@@ -42,10 +34,14 @@ export async function writeRecord(
   }
   requireWriter(call.caller, record.writer);
   deps.replication.requireResponsible(id);
-  const { done } = await deps.replication.spread(`writing record ${shortId(id)}`, async (holder) => {
-    if (holder.machine === deps.machine) return keepHere();
-    await deps.transport.call(holder, call.method, { id }, { body: call.body });
-  });
+  const { done } = await deps.replication.spread(
+    `writing record ${shortId(id)}`,
+    call.signal,
+    async (holder, signal) => {
+      if (holder.machine === deps.machine) return keepHere();
+      await deps.transport.call(holder, call.method, { id }, { body: call.body, signal });
+    },
+  );
   return done.length;
 }
 

@@ -1,0 +1,115 @@
+/** How a peer finds the others: its fingers, its part in lookups, and lookups of its own. */
+import { PeerStoreError } from '../base/errors.js';
+import { limits } from '../base/limits.js';
+import type { Random } from '../base/random.js';
+import { FingerTable } from '../ring/fingers.js';
+import type { Id } from '../ring/identifier.js';
+import { between } from '../ring/interval.js';
+import { lookup, type LookupResult } from '../ring/lookup.js';
+import type { PeerRef } from '../ring/peer.js';
+import { type LookupStep, lookupStep } from '../ring/routing.js';
+import { firstSuccessor, type RingState } from '../ring/state.js';
+import type { Transport } from '../wire/transport.js';
+import { meansNoAnswer } from './liveness.js';
+import type { RememberedPeers } from './remembered-peers.js';
+
+export interface RoutesOptions {
+  readonly self: PeerRef;
+  readonly transport: Transport;
+  readonly random: Random;
+  readonly remembered: RememberedPeers;
+  /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
+  readonly state: () => RingState;
+}
+
+export class Routes {
+  readonly #options: RoutesOptions;
+  readonly #fingers: FingerTable;
+  #nextFinger = 0;
+
+  constructor(options: RoutesOptions) {
+    this.#options = options;
+    this.#fingers = new FingerTable(options.self.id);
+  }
+
+  /** The distinct peers that the fingers point to. */
+  get fingers(): readonly PeerRef[] {
+    return this.#fingers.peers();
+  }
+
+  /** Forgets the fingers to a peer that is gone. */
+  forget(peer: PeerRef): void {
+    this.#fingers.remove(peer.id);
+  }
+
+  /** One step of somebody's lookup. */
+  step(key: Id): LookupStep {
+    return lookupStep(this.#options.state(), this.#fingers.peers(), key);
+  }
+
+  /**
+   * Finds the peer responsible for a key.
+   * @param start peers to begin with
+   * @throws PeerStoreError UNREACHABLE, CANCELLED.
+   */
+  find(key: Id, start: readonly PeerRef[], signal: AbortSignal): Promise<LookupResult> {
+    const { self, transport } = this.#options;
+    return lookup(key, start, {
+      signal,
+      ask: async (peer) => {
+        if (peer.id === self.id) return this.step(key);
+        try {
+          return (await transport.call(peer, 'successor', { key }, { signal })).response;
+        } catch (error) {
+          // A finger is a hint: one that costs a wait is not worth keeping.
+          if (meansNoAnswer(error)) this.#fingers.remove(peer.id);
+          throw error;
+        }
+      },
+    });
+  }
+
+  /** Sets the fingers: those that the successor list answers, and one more by a lookup. */
+  async fixFingers(signal: AbortSignal): Promise<void> {
+    const beyond = this.#fingers.fillFromSuccessors(this.#options.state());
+    if (beyond.length === 0) return;
+    this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
+    const power = beyond[this.#nextFinger] ?? 0;
+    const { peers } = await this.find(this.#fingers.start(power), [this.#options.self], signal);
+    if (peers[0] !== undefined) this.#fingers.set(power, peers[0]);
+  }
+
+  /**
+   * Looks this peer up through one that it remembers but does not see now.
+   * @returns a peer that follows nearer than the first successor, if that way leads to one.
+   */
+  async findNearer(signal: AbortSignal): Promise<PeerRef | undefined> {
+    const { self } = this.#options;
+    const through = this.#someoneUnseen();
+    if (through === undefined) return undefined;
+    try {
+      const { peers } = await this.find(self.id, [through], signal);
+      const next = peers.find(({ id }) => id !== self.id);
+      return next !== undefined && this.#isNearer(next) ? next : undefined;
+    } catch (error) {
+      // Remembered peers are gone more often than not.
+      if (error instanceof PeerStoreError) return undefined;
+      throw error;
+    }
+  }
+
+  /** A remembered peer that is not in the list. Often one that would be our successor, were it part of our ring. */
+  #someoneUnseen(): PeerRef | undefined {
+    const { random, remembered, state } = this.#options;
+    const { predecessor, successors } = state();
+    const seen = new Set([predecessor?.id, ...successors.map(({ id }) => id)]);
+    const unseen = remembered.all().filter(({ id }) => !seen.has(id));
+    const nearer = unseen.filter((peer) => this.#isNearer(peer)).slice(0, limits.lookupCandidates);
+    const from = nearer.length > 0 && random.below(2) === 0 ? nearer : unseen;
+    return from.length === 0 ? undefined : from[random.below(from.length)];
+  }
+
+  #isNearer(peer: PeerRef): boolean {
+    return between(this.#options.self.id, peer.id, firstSuccessor(this.#options.state()).id);
+  }
+}

@@ -1,0 +1,179 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { limits } from '../../src/base/limits.js';
+import { silentLogger } from '../../src/base/log.js';
+import { seededRandom } from '../../src/base/random.js';
+import {
+  type PeerMemory,
+  peerMemoryFile,
+  RememberedPeers,
+  type RememberedPeer,
+} from '../../src/node/remembered-peers.js';
+import type { PeerRef } from '../../src/ring/peer.js';
+import { peerAt } from '../ring/fixtures.js';
+import { VirtualClock } from '../sim/virtual-clock.js';
+import { collectingLogger } from '../wire/helpers.js';
+
+const minuteMs = 60_000;
+const ids = (peers: readonly PeerRef[]): number[] => peers.map(({ id }) => parseInt(id, 16));
+
+function memory(
+  entries: readonly RememberedPeer[] = [],
+): PeerMemory & { saves: (readonly RememberedPeer[])[] } {
+  const saves: (readonly RememberedPeer[])[] = [];
+  return {
+    saves,
+    load: () => Promise.resolve(saves.at(-1) ?? entries),
+    save: (peers) => {
+      saves.push(peers);
+      return Promise.resolve();
+    },
+  };
+}
+
+describe('node/remembered-peers', () => {
+  it('names those seen last first, never the peer itself', () => {
+    const peers = new RememberedPeers(peerAt(9).id, new VirtualClock(), memory());
+    peers.see([peerAt(1), peerAt(9), peerAt(2)]);
+    peers.see([peerAt(1)]);
+    expect(ids(peers.all())).to.deep.equal([1, 2]);
+  });
+
+  it('keeps no more than its bound: those seen longest ago go', () => {
+    const peers = new RememberedPeers(peerAt(9000).id, new VirtualClock(), memory());
+    peers.see(Array.from({ length: limits.rememberedPeers + 5 }, (_, at) => peerAt(at)));
+    expect(peers.all()).to.have.length(limits.rememberedPeers);
+    expect(ids(peers.all()).at(-1)).to.equal(5);
+  });
+
+  it('a machine counts as one of the ring for as long as it was seen lately', async () => {
+    const clock = new VirtualClock();
+    const peers = new RememberedPeers(peerAt(9).id, clock, memory());
+    peers.see([peerAt(1)]);
+    await clock.runFor(5 * minuteMs);
+    peers.see([peerAt(2)]);
+    expect(peers.machinesSeen(10 * minuteMs).size).to.equal(2);
+    await clock.runFor(6 * minuteMs);
+    expect([...peers.machinesSeen(10 * minuteMs)]).to.deep.equal([peerAt(2).machine]);
+  });
+
+  it('a jump of the wall clock does not empty the roster', () => {
+    const clock = new VirtualClock();
+    let jumpMs = 0;
+    const jumping = {
+      nowMs: () => clock.nowMs() + jumpMs,
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: () => ({ cancel: () => undefined }),
+    };
+    const peers = new RememberedPeers(peerAt(9).id, jumping, memory());
+    peers.see([peerAt(1)]);
+    jumpMs = 1000 * minuteMs;
+    expect(peers.machinesSeen(10 * minuteMs).size).to.equal(1);
+  });
+
+  it('the time in which the peer was off does not count as absence of the others', async () => {
+    const clock = new VirtualClock();
+    const kept = memory();
+    const before = new RememberedPeers(peerAt(9).id, clock, kept);
+    before.see([peerAt(1)]);
+    await clock.runFor(8 * minuteMs);
+    before.see([peerAt(2)]);
+    await before.save();
+    await clock.runFor(10_000 * minuteMs);
+    const after = new RememberedPeers(peerAt(9).id, clock, kept);
+    await after.load();
+    expect(after.machinesSeen(10 * minuteMs).size).to.equal(2);
+    await clock.runFor(3 * minuteMs);
+    expect([...after.machinesSeen(10 * minuteMs)]).to.deep.equal([peerAt(2).machine]);
+  });
+
+  it('one that said goodbye counts no more, and is still a way back, also after a restart', async () => {
+    const clock = new VirtualClock();
+    const kept = memory();
+    const peers = new RememberedPeers(peerAt(9).id, clock, kept);
+    peers.see([peerAt(1), peerAt(2)]);
+    peers.left(peerAt(1).id);
+    await peers.save();
+    const after = new RememberedPeers(peerAt(9).id, clock, kept);
+    await after.load();
+    for (const either of [peers, after]) {
+      expect([...either.machinesSeen(minuteMs)]).to.deep.equal([peerAt(2).machine]);
+      expect(ids(either.all())).to.have.members([1, 2]);
+    }
+  });
+
+  it('a quiet ring is written once a minute at most, a change at once', async () => {
+    const clock = new VirtualClock();
+    const kept = memory();
+    const peers = new RememberedPeers(peerAt(9).id, clock, kept);
+    for (let second = 0; second < 300; second += 1) {
+      peers.see([peerAt(1)]);
+      await peers.save();
+      await clock.runFor(1000);
+    }
+    expect(kept.saves.length).to.be.within(4, 6);
+    peers.see([{ ...peerAt(1), address: '10.0.0.1:1' }]);
+    await peers.save();
+    expect(kept.saves.at(-1)?.[0]?.peer.address).to.equal('10.0.0.1:1');
+  });
+
+  it('tries again to write what could not be written', async () => {
+    const kept = memory();
+    let fails = true;
+    const flaky: PeerMemory = {
+      load: () => kept.load(),
+      save: (entries) => (fails ? Promise.reject(new Error('disk full')) : kept.save(entries)),
+    };
+    const peers = new RememberedPeers(peerAt(9).id, new VirtualClock(), flaky);
+    peers.see([peerAt(1)]);
+    const failure = await peers.save().catch((error: unknown) => error);
+    expect(failure).to.be.an('error');
+    fails = false;
+    await peers.save();
+    expect(kept.saves).to.have.length(1);
+  });
+
+  describe('on disk', () => {
+    let directory: string;
+    beforeEach(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'peerstore-remembered-'));
+    });
+    afterEach(async () => {
+      await rm(directory, { recursive: true, force: true });
+    });
+
+    it('is read as it was written; no file is an empty list', async () => {
+      const file = peerMemoryFile(join(directory, 'peers'), seededRandom(1), silentLogger);
+      expect(await file.load()).to.deep.equal([]);
+      const entries = [
+        { peer: peerAt(1), lastSeenMs: 7 },
+        { peer: { ...peerAt(2), zone: 'attic' }, lastSeenMs: 0 },
+      ];
+      await file.save(entries);
+      expect(await file.load()).to.deep.equal(entries);
+    });
+
+    it('a damaged file costs the list and one warning, wherever it is cut or changed', async () => {
+      const path = join(directory, 'peers');
+      await peerMemoryFile(path, seededRandom(1), silentLogger).save([{ peer: peerAt(1), lastSeenMs: 7 }]);
+      const good = await readFile(path);
+      const samples = [
+        Buffer.alloc(0),
+        good.subarray(0, good.length - 1),
+        Buffer.from('garbage'),
+        Buffer.alloc(1000, 0xff),
+      ];
+      for (const bytes of samples) {
+        await writeFile(path, bytes);
+        const { log, lines } = collectingLogger('warn');
+        expect(await peerMemoryFile(path, seededRandom(1), log).load()).to.deep.equal([]);
+        expect(lines).to.have.length(1);
+        expect(lines[0]).to.contain(path);
+      }
+    });
+  });
+});
