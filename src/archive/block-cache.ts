@@ -33,7 +33,7 @@ export class BlockCache {
 
   /**
    * The sealed bytes of a chunk.
-   * They are checked by their seal, not here: a damaged pack still gives its other chunks.
+   * A part is checked by its seal and not here, so that one chunk does not cost a whole pack.
    * @throws PeerStoreError DAMAGED when the block is too short for them; the source's errors.
    */
   async read({ block, offset, length }: Omit<ChunkLocation, 'key'>): Promise<Uint8Array> {
@@ -45,6 +45,14 @@ export class BlockCache {
     }
     if (isSmall) this.#remember(block);
     return part(await this.#source.get(block, { offset, length }), block, 0, length);
+  }
+
+  /**
+   * The same out of the whole block, which the source checks against its id: for a part that came damaged.
+   * @throws as {@link read}.
+   */
+  async readChecked({ block, offset, length }: Omit<ChunkLocation, 'key'>): Promise<Uint8Array> {
+    return part(await (this.#use(block) ?? this.#fetch(block)), block, offset, length);
   }
 
   #use(block: Id): Promise<Uint8Array> | undefined {

@@ -17,7 +17,7 @@ export interface FileInfo {
   readonly uid: number;
   readonly gid: number;
   readonly sizeBytes: number;
-  /** Nanoseconds since 1970, of the content. */
+  /** Nanoseconds since 1970, of the content; the nearest time that fits 64 bits with sign. */
   readonly mtimeNs: bigint;
   /** Nanoseconds since 1970, of the content or the metadata: no program can set it. */
   readonly ctimeNs: bigint;

@@ -204,7 +204,7 @@ export const limits = Object.freeze({
   archiveSeenBlocks: 4096,
   /** A sealed chunk from this size on is read by its range even from a pack: it is most of the pack. */
   archiveRangeReadBytes: 1 * MiB,
-  /** Sealed bytes that a reader asks for ahead of its consumer. */
+  /** Bytes of chunks, sealed or opened, whichever are more, that a reader asks for ahead of its consumer. */
   archiveReadAheadBytes: 16 * MiB,
   /** Users that one block may belong to: their ids fit a few pages of the index. */
   ownersPerBlock: 1024,

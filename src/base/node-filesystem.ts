@@ -42,12 +42,18 @@ function toInfo(stats: BigIntStats): FileInfo {
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     sizeBytes: Number(stats.size),
-    mtimeNs: stats.mtimeNs,
+    mtimeNs: nearestInt64(stats.mtimeNs),
     ctimeNs: stats.ctimeNs,
     dev: stats.dev,
     ino: stats.ino,
     nlink: Number(stats.nlink),
   };
+}
+
+/** Some file systems keep times of any year; 64 bits of nanoseconds end in 1677 and 2262. */
+function nearestInt64(value: bigint): bigint {
+  if (BigInt.asIntN(64, value) === value) return value;
+  return value < 0n ? -(2n ** 63n) : 2n ** 63n - 1n;
 }
 
 function readable(handle: FileHandle): ReadableFile {

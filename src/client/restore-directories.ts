@@ -34,16 +34,21 @@ const fillingMode = 0o700;
  * system that ignores case: the second one must not put a link where the first one's files are being written.
  */
 export class HeldDirectories {
-  readonly #identities = new Set<string>();
+  /** Under how many names each is being filled. */
+  readonly #names = new Map<string, number>();
 
   has(info: FileInfo): boolean {
-    return this.#identities.has(identityOf(info));
+    return this.#names.has(identityOf(info));
   }
   add(info: FileInfo): void {
-    this.#identities.add(identityOf(info));
+    const identity = identityOf(info);
+    this.#names.set(identity, (this.#names.get(identity) ?? 0) + 1);
   }
   delete(info: FileInfo): void {
-    this.#identities.delete(identityOf(info));
+    const identity = identityOf(info);
+    const left = (this.#names.get(identity) ?? 0) - 1;
+    if (left > 0) this.#names.set(identity, left);
+    else this.#names.delete(identity);
   }
 }
 

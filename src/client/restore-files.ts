@@ -29,6 +29,8 @@ import { Tasks } from './tasks.js';
 export type RestoreEvent =
   | { readonly kind: 'enter'; readonly entry: DirectoryEntry }
   | { readonly kind: 'leave' }
+  /** What else is in the directory that is open is not known. */
+  | { readonly kind: 'damaged'; readonly error: PeerStoreError }
   | { readonly kind: 'file'; readonly entry: FileEntry }
   | { readonly kind: 'symlink'; readonly entry: SymlinkEntry };
 
@@ -115,6 +117,9 @@ class Restore {
           case 'leave':
             directory = this.#leave(directory);
             break;
+          case 'damaged':
+            this.#damaged(directory, event.error);
+            break;
           case 'file':
           case 'symlink':
             await this.#place(directory, event);
@@ -189,6 +194,12 @@ class Restore {
     assert(directory.parent !== undefined, 'a directory is entered before it is left');
     this.#childFinished(directory);
     return directory.parent;
+  }
+
+  #damaged(directory: OpenDirectory, error: PeerStoreError): void {
+    if (this.#skippedLevels > 0) return;
+    const what = `was not restored in full, as its list of names cannot be read: ${error.message}`;
+    this.#report(problem('damaged', directory.path, what));
   }
 
   /** Makes a directory if need be. @returns whether it is there now. */

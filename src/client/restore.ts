@@ -1,5 +1,5 @@
 /** Restoring: a snapshot, or a part of it, is recreated below a directory. */
-import { hasCode } from '../base/errors.js';
+import { hasCode, type PeerStoreError } from '../base/errors.js';
 import type { FileSystem } from '../base/filesystem.js';
 import type { Entry, FileEntry } from '../archive/entry.js';
 import type { Snapshot } from '../archive/snapshot.js';
@@ -54,7 +54,14 @@ async function* eventsOf(session: Session, top: Entry): AsyncGenerator<RestoreEv
   }
   const open = [session.bulkReader.readTree(top.content)[Symbol.asyncIterator]()];
   for (let entries = open.at(-1); entries !== undefined; entries = open.at(-1)) {
-    const next = await entries.next();
+    let next: IteratorResult<Entry>;
+    try {
+      next = await entries.next();
+    } catch (error) {
+      if (!meansDamage(error)) throw error;
+      yield { kind: 'damaged', error };
+      next = { done: true, value: undefined };
+    }
     if (next.done === true) {
       open.pop();
       if (open.length > 0) yield { kind: 'leave' };
@@ -79,6 +86,6 @@ function eventOf(entry: Entry): RestoreEvent {
 }
 
 /** Whether an error says that data of the ring is missing or damaged. */
-export function meansDamage(error: unknown): boolean {
+export function meansDamage(error: unknown): error is PeerStoreError {
   return hasCode(error, 'MISSING', 'DAMAGED');
 }

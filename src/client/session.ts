@@ -1,4 +1,6 @@
 /** What every use case of the client stands on: the user's identity, the ring as it is seen, and what is read and written through it. */
+import { setMaxListeners } from 'node:events';
+
 import type { Clock } from '../base/clock.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
@@ -63,6 +65,7 @@ export interface Session {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { keys, transport, entries, clock, random, log, signal } = options;
+  if (signal !== undefined) setMaxListeners(0, signal); // every request listens: that is no leak
   const view = new RingView({ transport, clock, entries });
   await view.refresh();
   const ring = await view.askAny('status', {});
@@ -77,16 +80,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
   const blocks = new RemoteBlocks(remote);
   const compressor = await loadCompressor();
+  const secrets = deriveArchiveSecrets(keys.archiveSecret);
+  const reading = { source: blocks, compressor, secrets };
   return {
     keys,
     transport,
     view,
     blocks,
     records: new RemoteRecords({ ...remote, replicas: ring.replicas }),
-    secrets: deriveArchiveSecrets(keys.archiveSecret),
+    secrets,
     compressor,
-    reader: new ArchiveReader({ source: blocks, compressor }),
-    bulkReader: new ArchiveReader({ source: blocks, compressor, fetchWhole: true }),
+    reader: new ArchiveReader(reading),
+    bulkReader: new ArchiveReader({ ...reading, fetchWhole: true }),
     ring,
     clock,
     random,

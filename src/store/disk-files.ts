@@ -19,6 +19,13 @@ import type { Id } from '../ring/identifier.js';
 export const directoryMode = 0o700;
 export const fileMode = 0o600;
 
+const temporaryNameBytes = 12;
+
+/** Whether a file of this name may be one that {@link DiskFiles} left in its temporary directory. */
+export function isTemporaryName(name: string): boolean {
+  return name.length === 2 * temporaryNameBytes && /^[0-9a-f]*$/.test(name);
+}
+
 /** The operations on files, with a bound on how many run at the same time. */
 export class DiskFiles {
   readonly #temporaryPath: string;
@@ -39,7 +46,7 @@ export class DiskFiles {
    */
   write(path: string, bytes: Uint8Array): Promise<void> {
     return this.#queue.add(async () => {
-      const temporary = join(this.#temporaryPath, toHex(this.#random.bytes(12)));
+      const temporary = join(this.#temporaryPath, toHex(this.#random.bytes(temporaryNameBytes)));
       try {
         await writeNewFile(temporary, bytes);
         await this.#makeDirectory(dirname(path));

@@ -149,7 +149,7 @@ export class DiskIndex {
     }));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ changes: packed, resolve, reject });
-      this.#committing ??= this.#commitAll().finally(() => (this.#committing = undefined));
+      this.#committing ??= this.#commitAll();
     });
   }
 
@@ -173,6 +173,8 @@ export class DiskIndex {
         for (const { reject } of group) reject(failure);
       }
     }
+    // In one step with the look at what is waiting: whoever comes next has to begin anew.
+    this.#committing = undefined;
   }
 
   /** The first to come, and as many more as one commit may hold. */

@@ -5,7 +5,7 @@
  *     records/ab/<id>   a record, its number and a checksum
  *     trash/ab/<id>     blocks that nobody owns any more, until their time is over
  *     damaged/          what no longer matched its name, and an index that could not be read: for a person to look at
- *     tmp/              what was being written; cleared when the store opens
+ *     tmp/              what was being written; removed when the store opens
  *     index/            LMDB: owners, times and sizes of the blocks
  *
  * Every block is a file, however small. Small blocks inside LMDB would be written faster, but then the index could not
@@ -40,7 +40,7 @@ import {
 } from './block-entry.js';
 import { BlockFiles } from './disk-blocks.js';
 import { storeError } from './disk-errors.js';
-import { DiskFiles, directoryMode, Shelf } from './disk-files.js';
+import { DiskFiles, directoryMode, isTemporaryName, Shelf } from './disk-files.js';
 import { DiskIndex, IndexUnreadable } from './disk-index.js';
 import { IndexDirectory } from './disk-index-file.js';
 import { reconcile } from './disk-reconcile.js';
@@ -101,8 +101,9 @@ async function makeDirectories(path: string): Promise<void> {
   }
   await syncDirectory(path);
   if (made !== undefined) await syncDirectory(dirname(made));
+  // What else is there was not left by us: the data path may be a directory that had a `tmp` before.
   for (const name of await readdir(join(path, 'tmp'))) {
-    await rm(join(path, 'tmp', name), { recursive: true });
+    if (isTemporaryName(name)) await rm(join(path, 'tmp', name));
   }
 }
 

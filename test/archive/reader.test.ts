@@ -3,11 +3,13 @@ import { expect } from 'chai';
 import { bytesEqual, concatBytes, sha256 } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
 import type { Content, Reference } from '../../src/archive/entry.js';
+import type { ByteRange } from '../../src/archive/ports.js';
+import { ArchiveReader } from '../../src/archive/reader.js';
 import { decodeContent, encodeContent, referenceBytes } from '../../src/archive/reference.js';
 import { chunkKey, type ChunkKind, sealChunk } from '../../src/archive/seal.js';
 import { decodeEntry, encodeEntry } from '../../src/archive/tree.js';
 import { type Reached, walkReferences } from '../../src/archive/walk.js';
-import { hashToId } from '../../src/ring/identifier.js';
+import { hashToId, type Id } from '../../src/ring/identifier.js';
 import {
   codeOf,
   collect,
@@ -122,6 +124,46 @@ describe('the archive reader', () => {
       await readFiles(makeReader(blocks, { fetchWhole: true, cacheBytes }), root);
       expect(blocks.gets.length).to.be.at.most(most);
     }
+  });
+
+  it('looks for a part that came damaged in the whole block, which another holder may have undamaged', async () => {
+    const blocks = new MemoryBlocks();
+    const writer = makeWriter(blocks);
+    const draft = await writeFiles(writer, { large: randomBytes(5 * MiB, 9), small: randomBytes(100, 1) });
+    await writer.finish();
+    const root = await draft.settled();
+    const source = {
+      get: async (id: Id, range?: ByteRange) => {
+        const bytes = await blocks.get(id, range);
+        return range === undefined ? bytes : Uint8Array.from(bytes, (byte) => byte ^ 1);
+      },
+    };
+    const files = await readFiles(new ArchiveReader({ source, compressor, secrets }), root);
+    expect(Object.keys(files)).to.deep.equal(['large', 'small']);
+  });
+
+  it('holds no more opened chunks than it may, however little they are sealed', async () => {
+    const blocks = new MemoryBlocks();
+    const writer = makeWriter(blocks);
+    const zeros = new Uint8Array(MiB);
+    const { content } = await writer.writeContent(Array.from({ length: 64 }, () => zeros));
+    await writer.finish();
+    let opened = 0;
+    const counting = {
+      ...compressor,
+      decompress: (frame: Uint8Array, sizeBytes: number) => {
+        opened += sizeBytes;
+        return compressor.decompress(frame, sizeBytes);
+      },
+    };
+    const reader = new ArchiveReader({ source: blocks, compressor: counting, readAheadBytes: 8 * MiB });
+    let read = 0;
+    for await (const piece of reader.readContent(await content.settled())) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(opened - read).to.be.at.most(12 * MiB);
+      read += piece.length;
+    }
+    expect(read).to.equal(64 * MiB);
   });
 
   it('names every damaged or missing block', async () => {

@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -22,6 +22,15 @@ async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
 describe('the file system of the machine', () => {
   const temporary = temporaryDirectory();
   const path = (name: string): Uint8Array => utf8(join(temporary(), name));
+
+  it('gives times that no 64 bits hold as the nearest that they do', async function () {
+    const file = join(temporary(), 'far');
+    writeFileSync(file, '');
+    utimesSync(file, 1, 12e9);
+    // Where the file system does not keep such a time, there is nothing to see.
+    if (statSync(file).mtimeMs < 12e12) this.skip();
+    expect((await nodeFileSystem.lstat(utf8(file))).mtimeNs).to.equal(2n ** 63n - 1n);
+  });
 
   it('keeps names and link targets as bytes', async () => {
     const name = Buffer.from([0xff, 0x41]);

@@ -12,9 +12,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { utf8 } from '../../src/base/bytes.js';
-import type { FileSystem } from '../../src/base/filesystem.js';
+import type { FileInfo, FileSystem } from '../../src/base/filesystem.js';
 import { nodeFileSystem } from '../../src/base/node-filesystem.js';
 import { seededRandom } from '../../src/base/random.js';
+import { HeldDirectories } from '../../src/client/restore-directories.js';
 import { type RestoreEvent, restoreFiles, type RestoreOptions } from '../../src/client/restore-files.js';
 import {
   directory,
@@ -125,6 +126,17 @@ describe('a restore writes nothing outside the target', () => {
       expect((await restore(directory('a', file('passwd')), { overwrite: 'never' })).problems).to.deep.equal([
         'unwritable a',
       ]);
+    });
+
+    it('keeps hold of a directory until the last of its names is finished', () => {
+      const held = new HeldDirectories();
+      const info = { dev: 1n, ino: 2n } as FileInfo;
+      held.add(info);
+      held.add(info);
+      held.delete(info);
+      expect(held.has(info)).to.equal(true);
+      held.delete(info);
+      expect(held.has(info)).to.equal(false);
     });
 
     it('does not put a link in the place of a directory that it still fills under a like name', async () => {

@@ -208,11 +208,13 @@ describe('the store on disk', () => {
 
     it('has cleared what a crash left behind, and leaves strange files alone', async () => {
       await filled();
-      await writeFile(join(path, 'tmp', '0123'), 'half a block');
+      await writeFile(join(path, 'tmp', '0123456789abcdef01234567'), 'half a block');
+      await writeFile(join(path, 'tmp', 'thesis.odt'), 'years of work');
+      await mkdir(join(path, 'tmp', 'photos'));
       await writeFile(join(path, 'blocks', 'README'), 'a note');
       await writeFile(join(path, 'blocks', block.id.slice(0, 2), 'note'), 'a note');
       const store = await scratch.open(path);
-      expect(await readdir(join(path, 'tmp'))).to.deep.equal([]);
+      expect(await readdir(join(path, 'tmp'))).to.have.members(['thesis.odt', 'photos']);
       expect(await filesOf(path, 'blocks')).to.have.members([block.id, 'README', 'note']);
       expect(store.stats().blocks).to.equal(1);
     });
