@@ -43,7 +43,6 @@ interface OpenFile {
   readonly root: RootDatabase<Buffer, Buffer>;
   readonly tables: ReadonlyMap<string, Table>;
   readonly room: LmdbRoom;
-  readonly mark: UseMark;
 }
 
 interface Entry {
@@ -53,33 +52,34 @@ interface Entry {
 }
 
 export class LmdbCache {
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #directory: string;
+  readonly #options: LmdbCacheOptions;
+  readonly #mark: UseMark | undefined;
   #file: OpenFile | undefined;
   /** Entries that are not committed yet, the oldest first; without a file, all that is remembered. */
   #waiting = new Map<string, Entry>();
   /** Entries whose commit is under way. */
   #inCommit = new Map<string, Entry>();
   #committing: Promise<void> | undefined;
+  /** The end of a file that failed. */
+  #closing: Promise<void> = Promise.resolve();
+  /** Set when the file could not be read: the next start begins anew. */
+  #isDamaged = false;
   #committedMs: number;
 
-  private constructor({ clock, log, directory }: LmdbCacheOptions, file: OpenFile | undefined) {
-    this.#clock = clock;
-    this.#log = log;
-    this.#directory = directory;
-    this.#file = file;
-    this.#committedMs = clock.monotonicMs();
+  private constructor(options: LmdbCacheOptions, opened?: { file: OpenFile; mark: UseMark }) {
+    this.#options = options;
+    this.#file = opened?.file;
+    this.#mark = opened?.mark;
+    this.#committedMs = options.clock.monotonicMs();
   }
 
   /** Opens the cache. What cannot be opened is begun anew; where that fails too, the cache is in memory only. */
   static async open(options: LmdbCacheOptions): Promise<LmdbCache> {
-    const { directory, log } = options;
     try {
-      return new LmdbCache(options, await openFile(options));
+      return new LmdbCache(options, await openMarked(options));
     } catch (error) {
-      log.warn('the cache cannot be used; this run does without', { directory, error: messageOf(error) });
-      return new LmdbCache(options, undefined);
+      warn(options, 'the cache cannot be used; this run does without', error);
+      return new LmdbCache(options);
     }
   }
 
@@ -91,6 +91,7 @@ export class LmdbCache {
     try {
       return this.#file.tables.get(table)?.get(Buffer.from(key));
     } catch (error) {
+      this.#isDamaged = true;
       this.#giveUp(error);
       return undefined;
     }
@@ -104,24 +105,22 @@ export class LmdbCache {
     if (this.#waiting.size > limits.cacheWaitingEntries) this.#forgetOldest();
     const isDue =
       this.#waiting.size >= limits.cacheCommitEntries ||
-      this.#clock.monotonicMs() - this.#committedMs >= limits.cacheCommitMs;
+      this.#options.clock.monotonicMs() - this.#committedMs >= limits.cacheCommitMs;
     if (this.#file !== undefined && isDue) this.#committing ??= this.#commit(this.#file);
   }
 
-  /** Commits what waits, and closes the file. */
+  /** Commits what waits, and closes the file. Never rejects. */
   async close(): Promise<void> {
     await this.#committing;
     if (this.#file !== undefined) await this.#commit(this.#file);
     const file = this.#file;
     this.#file = undefined;
-    if (file === undefined) return;
+    if (file !== undefined) this.#closing = closeFile(file);
     try {
-      await closeFile(file);
+      await this.#closing;
+      if (this.#mark !== undefined) await endMarked(this.#options, this.#mark, this.#isDamaged);
     } catch (error) {
-      this.#log.warn('the cache was not closed in order', {
-        directory: this.#directory,
-        error: messageOf(error),
-      });
+      warn(this.#options, 'the cache was not closed in order', error);
     }
   }
 
@@ -131,6 +130,7 @@ export class LmdbCache {
     this.#waiting = new Map();
     const entries = [...this.#inCommit.values()];
     try {
+      if (entries.length === 0) return;
       const valueBytes = entries.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
       await file.room.ensure(file.root.getStats() as Parameters<LmdbRoom['ensure']>[0], {
         count: entries.length,
@@ -142,10 +142,11 @@ export class LmdbCache {
       });
     } catch (error) {
       this.#giveUp(await lmdbFailure(error));
+    } finally {
+      this.#inCommit = new Map();
+      this.#committedMs = this.#options.clock.monotonicMs();
+      this.#committing = undefined;
     }
-    this.#inCommit = new Map();
-    this.#committedMs = this.#clock.monotonicMs();
-    this.#committing = undefined;
   }
 
   /** Goes on without the file, which is closed in the background. */
@@ -153,13 +154,9 @@ export class LmdbCache {
     const file = this.#file;
     if (file === undefined) return;
     this.#file = undefined;
-    this.#log.warn('the cache failed; the rest of this run does without', {
-      directory: this.#directory,
-      error: messageOf(reason),
-    });
-    closeFile(file).catch((error: unknown) =>
-      this.#log.debug('the failed cache was not closed in order', { error: messageOf(error) }),
-    );
+    warn(this.#options, 'the cache failed; the rest of this run does without', reason);
+    this.#closing = Promise.resolve(this.#committing).then(() => closeFile(file));
+    this.#closing.catch(() => undefined); // close() hands it on
   }
 
   #forgetOldest(): void {
@@ -174,32 +171,28 @@ function nameOf(table: string, key: Uint8Array): string {
   return `${table}/${toHex(key)}`;
 }
 
-/** @throws whatever fails. */
-async function openFile(options: LmdbCacheOptions): Promise<OpenFile> {
-  const { directory, random, log } = options;
+function warn({ log, directory }: LmdbCacheOptions, message: string, error: unknown): void {
+  log.warn(message, { directory, error: messageOf(error) });
+}
+
+/** Opens the file, or begins it anew when the marks or its head say so. @throws whatever fails. */
+async function openMarked(options: LmdbCacheOptions): Promise<{ file: OpenFile; mark: UseMark }> {
+  const { directory, random, tables } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const starting = await startLock(options);
   try {
     const folder = join(directory, 'lmdb');
-    const { alive, diedOpening, diedUsing } = await surveyUse(directory);
-    const problem =
-      diedOpening > 0
-        ? 'opening it ended the last run'
-        : diedUsing >= limits.cacheUncleanEnds
-          ? `the last ${diedUsing} runs ended while they used it`
-          : await fileProblem(join(folder, 'data.mdb'));
-    if (problem !== undefined) {
-      // Those who use it get along with it; when they are done, a later start may make it anew.
-      if (alive > 0) throw new PeerStoreError('IO', `${problem}, and another run is using it`);
-      log.warn('the cache is begun anew', { directory, because: problem });
-      await rm(folder, { recursive: true, force: true });
-      await forgetTheDead(directory);
-    }
+    const alive = await beginAnewIfNeeded(options, folder);
     const mark = await UseMark.leave(directory, random);
     try {
-      const file = await openLmdb(folder, options.tables, mark);
+      const file = await openLmdb(folder, tables).catch(async (error: unknown) => {
+        if (alive > 0) throw error;
+        warn(options, 'the cache is begun anew', error);
+        await rm(folder, { recursive: true, force: true });
+        return openLmdb(folder, tables);
+      });
       await mark.using();
-      return file;
+      return { file, mark };
     } catch (error) {
       await mark.end();
       throw error;
@@ -209,14 +202,46 @@ async function openFile(options: LmdbCacheOptions): Promise<OpenFile> {
   }
 }
 
-/** One start at a time: whoever looks at the marks must not meet a file that is being made. */
+/** @returns how many others use the file now. */
+async function beginAnewIfNeeded(options: LmdbCacheOptions, folder: string): Promise<number> {
+  const { directory } = options;
+  const { alive, diedOpening, diedUsing } = await surveyUse(directory);
+  const problem =
+    diedOpening > 0
+      ? 'opening it ended the last run'
+      : diedUsing >= limits.cacheUncleanEnds
+        ? `the last ${diedUsing} runs ended while they used it`
+        : await fileProblem(join(folder, 'data.mdb'));
+  if (problem === undefined) return alive;
+  // Those who use it get along with it; when they are done, a later start makes it anew.
+  if (alive > 0) throw new PeerStoreError('IO', `${problem}, and another run is using it`);
+  warn(options, 'the cache is begun anew', problem);
+  await rm(folder, { recursive: true, force: true });
+  await forgetTheDead(directory);
+  return 0;
+}
+
+/** A run that ended well shows that the file is good, whoever died before. */
+async function endMarked(options: LmdbCacheOptions, mark: UseMark, isDamaged: boolean): Promise<void> {
+  const ending = await startLock(options);
+  try {
+    await mark.end();
+    await forgetTheDead(options.directory);
+    const isAlone = (await surveyUse(options.directory)).alive === 0;
+    if (isDamaged && isAlone) await rm(join(options.directory, 'lmdb'), { recursive: true, force: true });
+  } finally {
+    await ending.release();
+  }
+}
+
+/** One at a time makes and takes marks, and makes the file. */
 async function startLock({ directory, clock }: LmdbCacheOptions): Promise<FileLock> {
   const since = clock.monotonicMs();
   for (;;) {
     const lock = await lockFile(join(directory, 'start'));
     if (lock !== undefined) return lock;
     if (clock.monotonicMs() - since >= limits.cacheOpenWaitMs) {
-      throw new PeerStoreError('IO', 'another run has been opening it for long');
+      throw new PeerStoreError('IO', 'another run has been opening or closing it for long');
     }
     await sleep(clock, lockPauseMs);
   }
@@ -227,7 +252,7 @@ async function fileProblem(path: string): Promise<string | undefined> {
   return lmdbFileProblem(path);
 }
 
-async function openLmdb(folder: string, names: readonly string[], mark: UseMark): Promise<OpenFile> {
+async function openLmdb(folder: string, names: readonly string[]): Promise<OpenFile> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await sizeOfFile(join(folder, 'data.mdb'))) === undefined) await tryRoom(folder);
   const root = open<Buffer, Buffer>({
@@ -249,7 +274,7 @@ async function openLmdb(folder: string, names: readonly string[], mark: UseMark)
       for (const _ of table.getRange({ limit: 1, reverse: true }));
       tables.set(name, table);
     }
-    return { root, tables, room: await LmdbRoom.of(join(folder, 'data.mdb')), mark };
+    return { root, tables, room: await LmdbRoom.of(join(folder, 'data.mdb')) };
   } catch (error) {
     await root.close();
     throw error;
@@ -266,11 +291,7 @@ async function tryRoom(folder: string): Promise<void> {
   }
 }
 
-async function closeFile({ root, room, mark }: OpenFile): Promise<void> {
-  try {
-    await root.close();
-    await room.close();
-  } finally {
-    await mark.end();
-  }
+async function closeFile({ root, room }: OpenFile): Promise<void> {
+  await root.close();
+  await room.close();
 }

@@ -3,7 +3,9 @@
  *
  * Each user has a file there, with a lock that the kernel takes away when the process ends, however that happens: a mark
  * without a lock was left by one that never closed. What is in the file says whether it got as far as using what is
- * there, or ended while opening it. A user that ends well takes the marks of the dead away.
+ * there, or ended while opening it.
+ *
+ * Marks appear and go under a lock of the caller's, one caller at a time: a mark that is being made has no lock yet.
  */
 import { readdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,17 +23,14 @@ export interface UseSurvey {
 }
 
 const prefix = 'use-';
-const phases = ['opening', 'using'] as const;
-type Phase = (typeof phases)[number];
+type Phase = 'opening' | 'using';
 
 /** This process's mark. */
 export class UseMark {
-  readonly #directory: string;
   readonly #path: string;
   readonly #lock: FileLock;
 
-  private constructor(directory: string, path: string, lock: FileLock) {
-    this.#directory = directory;
+  private constructor(path: string, lock: FileLock) {
     this.#path = path;
     this.#lock = lock;
   }
@@ -40,8 +39,9 @@ export class UseMark {
   static async leave(directory: string, random: Random): Promise<UseMark> {
     const path = join(directory, `${prefix}${toHex(random.bytes(8))}`);
     const lock = await lockFile(path);
-    if (lock === undefined) throw new PeerStoreError('IO', `the new file ${path} is locked by another process`);
-    const mark = new UseMark(directory, path, lock);
+    if (lock === undefined)
+      throw new PeerStoreError('IO', `the new file ${path} is locked by another process`);
+    const mark = new UseMark(path, lock);
     await mark.#write('opening');
     return mark;
   }
@@ -51,11 +51,10 @@ export class UseMark {
     return this.#write('using');
   }
 
-  /** Ends the use, and forgets the dead. */
+  /** Ends the use. */
   async end(): Promise<void> {
     await removeIfThere(this.#path);
     await this.#lock.release();
-    await forgetTheDead(this.#directory);
   }
 
   #write(phase: Phase): Promise<void> {

@@ -77,22 +77,33 @@ export async function openBackupCache(options: Omit<LmdbCacheOptions, 'tables'>)
         const [sizeBytes, mtimeNs, ctimeNs, dev, ino, content] = found;
         const isSame =
           sizeBytes === info.sizeBytes &&
-          mtimeNs === info.mtimeNs &&
-          ctimeNs === info.ctimeNs &&
-          dev === info.dev &&
-          ino === info.ino;
+          mtimeNs === wrapped(info.mtimeNs) &&
+          ctimeNs === wrapped(info.ctimeNs) &&
+          dev === wrapped(info.dev) &&
+          ino === wrapped(info.ino);
         return isSame ? ifReadable(() => decodeContent(content)) : undefined;
       },
       set: (path, info, openedMs, content) => {
         if (info.ctimeNs >= BigInt(Math.floor(openedMs - timeStepMs)) * 1_000_000n) return;
-        const { sizeBytes, mtimeNs, ctimeNs, dev, ino } = info;
-        const value = [sizeBytes, mtimeNs, ctimeNs, dev, ino, encodeContent(content)] as const;
+        const packed = packValue(fileCodec, [
+          info.sizeBytes,
+          wrapped(info.mtimeNs),
+          wrapped(info.ctimeNs),
+          wrapped(info.dev),
+          wrapped(info.ino),
+          encodeContent(content),
+        ]);
         // Paths are longer than keys may be.
-        cache.set(fileTable, sha256(path), packValue(fileCodec, [...value]));
+        cache.set(fileTable, sha256(path), packed);
       },
     },
     close: () => cache.close(),
   };
+}
+
+/** Devices, inodes and times far away take more than 63 bits; to be compared, the low 64 are enough. */
+function wrapped(value: bigint): bigint {
+  return BigInt.asIntN(64, value);
 }
 
 function nameBytes(name: string): Uint8Array {
