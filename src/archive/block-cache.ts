@@ -47,6 +47,14 @@ export class BlockCache {
     return part(await this.#source.get(block, { offset, length }), block, 0, length);
   }
 
+  /**
+   * The same, out of the whole block: the source holds that against its id, and so gives what others have when one has
+   * it damaged.
+   */
+  async readFromWhole({ block, offset, length }: Omit<ChunkLocation, 'key'>): Promise<Uint8Array> {
+    return part(await (this.#use(block) ?? this.#fetch(block)), block, offset, length);
+  }
+
   #use(block: Id): Promise<Uint8Array> | undefined {
     const kept = this.#kept.get(block);
     if (kept === undefined) return undefined;

@@ -106,8 +106,16 @@ export class ArchiveReader {
   }
 
   async #open(reference: Reference, kind: ChunkKind): Promise<Uint8Array> {
-    const { block, offset, key } = reference;
-    const sealed = await this.#blocks.read(reference);
+    try {
+      return this.#opened(reference, kind, await this.#blocks.read(reference));
+    } catch (error) {
+      if (!hasCode(error, 'DAMAGED')) throw error;
+      // A part of a block comes unchecked: who gave it may have it damaged where others have it whole.
+      return this.#opened(reference, kind, await this.#blocks.readFromWhole(reference));
+    }
+  }
+
+  #opened({ block, offset, key }: Reference, kind: ChunkKind, sealed: Uint8Array): Uint8Array {
     try {
       return openChunk(this.#compressor, key, kind, sealed, this.#secrets);
     } catch (error) {
