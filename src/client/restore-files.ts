@@ -30,7 +30,9 @@ export type RestoreEvent =
   | { readonly kind: 'enter'; readonly entry: DirectoryEntry }
   | { readonly kind: 'leave' }
   | { readonly kind: 'file'; readonly entry: FileEntry }
-  | { readonly kind: 'symlink'; readonly entry: SymlinkEntry };
+  | { readonly kind: 'symlink'; readonly entry: SymlinkEntry }
+  /** What follows in the open directory cannot be read. */
+  | { readonly kind: 'unreadable'; readonly error: PeerStoreError };
 
 export interface RestoreOptions {
   readonly fileSystem: FileSystem;
@@ -118,6 +120,9 @@ class Restore {
           case 'file':
           case 'symlink':
             await this.#place(directory, event);
+            break;
+          case 'unreadable':
+            this.#reportUnreadable(directory, event.error);
             break;
         }
       }
@@ -259,6 +264,13 @@ class Restore {
       this.#options.progress?.({ files: 0, bytes: piece.length });
     }
     this.#tasks.check();
+  }
+
+  #reportUnreadable(directory: OpenDirectory, error: PeerStoreError): void {
+    // What is left out anyway is not missed.
+    if (this.#skippedLevels > 0) return;
+    const what = `is restored only in part, the list of what is in it cannot be read: ${error.message}`;
+    this.#report(problem('damaged', directory.path, what));
   }
 
   /** Finishes a directory when the last thing in it is finished, and then perhaps those above it. */

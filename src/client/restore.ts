@@ -1,7 +1,7 @@
 /** Restoring: a snapshot, or a part of it, is recreated below a directory. */
-import { hasCode } from '../base/errors.js';
+import { hasCode, type PeerStoreError } from '../base/errors.js';
 import type { FileSystem } from '../base/filesystem.js';
-import type { Entry, FileEntry } from '../archive/entry.js';
+import type { DirectoryEntry, Entry, FileEntry } from '../archive/entry.js';
 import type { Snapshot } from '../archive/snapshot.js';
 import { requireEntry, rootEntry } from './browse.js';
 import type { Overwrite } from './place.js';
@@ -24,7 +24,7 @@ export interface RestoreRequest {
 
 /**
  * Restores. What is at a path that was asked for lands in the target itself; a whole snapshot lands there with its
- * recorded paths.
+ * recorded paths. What is missing or damaged in the ring is reported, and the rest is restored.
  * @throws PeerStoreError NOT_FOUND when the path is not in the snapshot; NO_SPACE, CANCELLED, UNREACHABLE.
  */
 export async function restore(session: Session, request: RestoreRequest): Promise<RestoreSummary> {
@@ -52,18 +52,25 @@ async function* eventsOf(session: Session, top: Entry): AsyncGenerator<RestoreEv
     yield eventOf(top);
     return;
   }
-  const open = [session.bulkReader.readTree(top.content)[Symbol.asyncIterator]()];
+  const entriesOf = (directory: DirectoryEntry): AsyncIterator<Entry> =>
+    session.bulkReader.readTree(directory.content)[Symbol.asyncIterator]();
+  const open = [entriesOf(top)];
   for (let entries = open.at(-1); entries !== undefined; entries = open.at(-1)) {
-    const next = await entries.next();
-    if (next.done === true) {
+    let entry: Entry | undefined;
+    try {
+      const next = await entries.next();
+      entry = next.done === true ? undefined : next.value;
+    } catch (error) {
+      if (!meansDamage(error)) throw error;
+      yield { kind: 'unreadable', error };
+    }
+    if (entry === undefined) {
       open.pop();
       if (open.length > 0) yield { kind: 'leave' };
       continue;
     }
-    const entry = next.value;
     yield eventOf(entry);
-    if (entry.type === 'directory')
-      open.push(session.bulkReader.readTree(entry.content)[Symbol.asyncIterator]());
+    if (entry.type === 'directory') open.push(entriesOf(entry));
   }
 }
 
@@ -79,6 +86,6 @@ function eventOf(entry: Entry): RestoreEvent {
 }
 
 /** Whether an error says that data of the ring is missing or damaged. */
-export function meansDamage(error: unknown): boolean {
+export function meansDamage(error: unknown): error is PeerStoreError {
   return hasCode(error, 'MISSING', 'DAMAGED');
 }
