@@ -214,6 +214,17 @@ export const limits = Object.freeze({
   indexCommitChanges: 1024,
   /** Starts that may end inside the reading of the index before it counts as unreadable: 1 may be a power cut. */
   indexOpenAttempts: 3,
+  /** Runs that may end without closing their cache before it counts as what ended them: 1 was killed or lost its power. */
+  cacheUncleanEnds: 2,
+  /** Entries of a cache that are committed together, and after how long fewer are. */
+  cacheCommitEntries: 1024,
+  cacheCommitMs: 5 * second,
+  /** Entries that wait for their commit, or that a cache without a disk remembers; about 30 MiB. */
+  cacheWaitingEntries: 65_536,
+  /** A cache's file. One that has grown beyond begins anew: it may hold what nobody has asked for in years. */
+  cacheFileBytes: 4096 * MiB,
+  /** How long a start waits for another one that is opening the same cache. */
+  cacheOpenWaitMs: 10 * second,
 });
 
 /** A relation between two bounds, checked when this module loads. */

@@ -14,7 +14,7 @@ import { type Console, runProgram } from './run.js';
 
 /** Runs peerstore-client. @returns its exit code. */
 export function runClient(args: readonly string[], console: Console): Promise<ExitCode> {
-  return runProgram('peerstore-client', args, console, (parser, done) =>
+  return runProgram('peerstore-client', args, console, repeatable, (parser, done) =>
     commonOptions(parser)
       .usage('$0 COMMAND\n\nKeeps your files, encrypted, on a ring of peers.')
       .command(
@@ -65,7 +65,9 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
               describe: 'only say what would be stored',
             }),
         async (argv) => {
-          const paths = [...argv.paths, ...(argv.localPath ?? [])];
+          // What follows `--` is not matched to the positionals, but left beside the command's name.
+          const behindDashes = argv._.slice(1).map(String);
+          const paths = [...argv.paths, ...behindDashes, ...(argv.localPath ?? [])];
           done(await runBackup({ ...argv, paths }, console));
         },
       )
@@ -110,7 +112,10 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
               requiresArg: true,
               describe: 'the directory',
             })
-            .option('include', globs('restore only what matches'))
+            .option(
+              'include',
+              globs('restore only what matches; paths are as they come to be below the directory'),
+            )
             .option('overwrite', {
               choices: overwriteChoices,
               default: 'always' as const,
@@ -137,6 +142,9 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
       .demandCommand(1, 'say what to do'),
   );
 }
+
+/** What may be given several times, and the positionals that are lists. */
+const repeatable = ['peerAddr', 'paths', 'localPath', 'exclude', 'excludeFile', 'tag', 'include'];
 
 const overwriteChoices = ['always', 'if-changed', 'never'] as const satisfies readonly Overwrite[];
 
@@ -168,6 +176,18 @@ function commonOptions(parser: Argv) {
       requiresArg: true,
       global: true,
       describe: 'a file with the passphrase of the key file (or PEERSTORE_PASSPHRASE)',
+    })
+    .option('limit-upload', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'the most bytes to send a second, such as 2M',
+    })
+    .option('limit-download', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'the most bytes to receive a second',
     })
     .option('json', {
       type: 'boolean',

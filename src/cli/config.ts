@@ -8,7 +8,12 @@ import { messageOf, PeerStoreError } from '../base/errors.js';
 import { readFileIfThere, writeFileAtomic } from '../base/files.js';
 import { systemRandom } from '../base/random.js';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A variable of the environment. One that is empty counts as not set, as the XDG specification has it. */
+export function variable(env: Environment, name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name];
+}
 
 export interface Config {
   /** The user's key file, absolute. */
@@ -21,13 +26,14 @@ export interface Config {
 
 /** Where configuration is kept: `$XDG_CONFIG_HOME/peerstore`, else `~/.config/peerstore`. */
 export function configDirectory(env: Environment): string {
-  return join(env['XDG_CONFIG_HOME'] ?? join(homeOf(env), '.config'), 'peerstore');
+  return join(variable(env, 'XDG_CONFIG_HOME') ?? join(homeOf(env), '.config'), 'peerstore');
 }
 
 /** Where caches are kept: `$PEERSTORE_CACHE_DIR`, else `$XDG_CACHE_HOME/peerstore`, else `~/.cache/peerstore`. */
 export function cacheDirectory(env: Environment): string {
   return (
-    env['PEERSTORE_CACHE_DIR'] ?? join(env['XDG_CACHE_HOME'] ?? join(homeOf(env), '.cache'), 'peerstore')
+    variable(env, 'PEERSTORE_CACHE_DIR') ??
+    join(variable(env, 'XDG_CACHE_HOME') ?? join(homeOf(env), '.cache'), 'peerstore')
   );
 }
 
@@ -43,9 +49,9 @@ function configFile(env: Environment): string {
 /** Reads the configuration; without a file it is empty. @throws PeerStoreError USAGE when the file makes no sense. */
 export async function loadConfig(env: Environment): Promise<Config> {
   const path = configFile(env);
-  const bytes = await readFileIfThere(path);
-  if (bytes === undefined) return {};
   try {
+    const bytes = await readFileIfThere(path);
+    if (bytes === undefined) return {};
     const { selfKeyFile, peerAddrs, peerKeyFile } = JSON.parse(Buffer.from(bytes).toString()) as Record<
       string,
       unknown
@@ -59,28 +65,40 @@ export async function loadConfig(env: Environment): Promise<Config> {
     throw new PeerStoreError(
       'USAGE',
       `cannot read the configuration ${path}: ${messageOf(error)}; mend or delete it`,
+      { cause: error },
     );
   }
 }
 
-/** Writes the configuration, for its owner only. */
+/** Writes the configuration, for its owner only. @throws PeerStoreError USAGE when it cannot be written. */
 export async function saveConfig(env: Environment, config: Config): Promise<void> {
   const path = configFile(env);
   await makePrivateDirectory(dirname(path));
-  await writeFileAtomic(
-    path,
-    utf8(`${JSON.stringify({ version: 1, ...config }, null, 2)}\n`),
-    0o600,
-    systemRandom,
-  );
+  const text = `${JSON.stringify({ version: 1, ...config }, null, 2)}\n`;
+  try {
+    await writeFileAtomic(path, utf8(text), 0o600, systemRandom);
+  } catch (error) {
+    throw new PeerStoreError('USAGE', `cannot write the configuration ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
-/** Makes a directory that only its owner may look into, with those above it. */
+/**
+ * Makes a directory that only its owner may look into, with those above it.
+ * @throws PeerStoreError USAGE when it cannot be made.
+ */
 export async function makePrivateDirectory(path: string): Promise<void> {
-  const made = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await chmod(path, 0o700);
+  try {
+    const made = await mkdir(path, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await chmod(path, 0o700);
+  } catch (error) {
+    throw new PeerStoreError('USAGE', `cannot make the directory ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 function homeOf(env: Environment): string {
-  return resolve(env['HOME'] ?? homedir());
+  return resolve(variable(env, 'HOME') ?? homedir());
 }

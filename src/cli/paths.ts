@@ -1,8 +1,10 @@
 /** Paths as they come from a command line, and globs over them. */
+import { readlinkSync } from 'node:fs';
+
 import picomatch from 'picomatch';
 
 import { asBuffer, concatBytes, utf8 } from '../base/bytes.js';
-import { PeerStoreError } from '../base/errors.js';
+import { messageOf, PeerStoreError } from '../base/errors.js';
 
 /**
  * The bytes of a path that a person typed. `\xNN` stands for a byte and `\\` for a backslash, as our own output writes
@@ -19,9 +21,22 @@ export function typedPath(text: string): Uint8Array {
   return concatBytes(...parts, utf8(text.slice(at)));
 }
 
-/** The working directory, as bytes. */
+/**
+ * The working directory, as bytes.
+ * @throws PeerStoreError USAGE when it was removed.
+ */
 export function workingDirectory(): Uint8Array {
-  return utf8(process.cwd());
+  try {
+    const path = utf8(process.cwd());
+    // Node gives a text; where a name on the way is not UTF-8, Linux has the bytes.
+    return path.includes(0xef) && process.platform === 'linux'
+      ? readlinkSync('/proc/self/cwd', { encoding: 'buffer' })
+      : path;
+  } catch (error) {
+    throw new PeerStoreError('USAGE', 'the directory that you are in was removed; go to another one', {
+      cause: error,
+    });
+  }
 }
 
 /** `SNAPSHOT[:PATH]`, taken apart. Without a snapshot it is the latest one. */
@@ -40,19 +55,15 @@ export type PathFilter = (path: Uint8Array, isDirectory: boolean) => boolean;
 /**
  * Compiles globs. One without a slash matches a name anywhere, one with a slash the whole path, which may be given from
  * its root or from any directory on (`src/*.o`); one that ends in a slash matches directories only.
- * @throws PeerStoreError USAGE for an empty glob.
+ * @throws PeerStoreError USAGE for a glob that is empty or makes no sense.
  */
 export function compileGlobs(globs: readonly string[]): PathFilter {
   const tests = globs.map((glob) => {
-    if (glob.trim() === '') throw new PeerStoreError('USAGE', 'a glob is empty');
-    const directoriesOnly = glob.endsWith('/') && glob !== '/';
-    const pattern = directoriesOnly ? glob.slice(0, -1) : glob;
-    const whole = pattern.includes('/')
-      ? pattern.startsWith('/')
-        ? pattern
-        : `**/${pattern}`
-      : `**/${pattern}`;
-    const matches = picomatch(whole.startsWith('/') ? whole.slice(1) : whole, { dot: true });
+    const directoriesOnly = glob.endsWith('/');
+    const pattern = glob.replace(/\/+$/, '');
+    if (pattern.trim() === '')
+      throw new PeerStoreError('USAGE', `"${glob}" is not a glob that matches anything`);
+    const matches = matcher(pattern.startsWith('/') ? pattern.replace(/^\/+/, '') : `**/${pattern}`, glob);
     return (path: string, isDirectory: boolean) => (!directoriesOnly || isDirectory) && matches(path);
   });
   return (path, isDirectory) => {
@@ -63,4 +74,14 @@ export function compileGlobs(globs: readonly string[]): PathFilter {
     const relative = shown.startsWith('/') ? shown.slice(1) : shown;
     return tests.some((test) => test(relative, isDirectory));
   };
+}
+
+function matcher(pattern: string, glob: string): (path: string) => boolean {
+  try {
+    return picomatch(pattern, { dot: true });
+  } catch (error) {
+    throw new PeerStoreError('USAGE', `"${glob.slice(0, 80)}" is not a glob: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }

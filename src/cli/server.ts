@@ -19,7 +19,7 @@ const queuedPerCore = 20;
 
 /** Runs peerstore-server. @returns its exit code. */
 export function runServer(args: readonly string[], console: Console): Promise<ExitCode> {
-  return runProgram('peerstore-server', args, console, (parser) =>
+  return runProgram('peerstore-server', args, console, [], (parser) =>
     parser
       .usage(
         '$0 --addr HOST:PORT --data-path DIR\n\nKeeps encrypted blocks for the users of a ring of peers.',

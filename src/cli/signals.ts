@@ -1,6 +1,4 @@
 /** SIGTERM and SIGINT: the first asks to finish, the second insists. */
-import { setMaxListeners } from 'node:events';
-
 import type { Logger } from '../base/log.js';
 import { exitCodes } from './exit-codes.js';
 
@@ -23,15 +21,26 @@ export function untilStopped(log: Logger): Promise<string> {
   });
 }
 
-/** A signal that fires at the first SIGINT or SIGTERM; a second one ends the process at once. */
-export function interruption(): AbortSignal {
+/** What a person at the keyboard, or the system, may do to a command. */
+export interface Interruption {
+  /** Fires at the first SIGINT or SIGTERM; a second one ends the process at once. */
+  readonly signal: AbortSignal;
+  /** From now on the signals do again what they did before. */
+  readonly forget: () => void;
+}
+
+/** Listens to SIGINT and SIGTERM. */
+export function interruption(): Interruption {
   const controller = new AbortController();
-  setMaxListeners(0, controller.signal); // every request under way listens: that is no leak
-  for (const signal of stopSignals) {
-    process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-      controller.abort();
-    });
-  }
-  return controller.signal;
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    controller.abort();
+  };
+  for (const signal of stopSignals) process.on(signal, onSignal);
+  return {
+    signal: controller.signal,
+    forget: () => {
+      for (const signal of stopSignals) process.off(signal, onSignal);
+    },
+  };
 }

@@ -21,6 +21,20 @@ export function parseSize(text: string, option: string): number {
 }
 
 /**
+ * Reads a rate: a size that passes in a second.
+ * @returns bytes a second, at least 1
+ * @throws PeerStoreError USAGE.
+ */
+export function parseRate(text: string, option: string): number {
+  const bytes = parseSize(text.replace(/\/s$/i, ''), option);
+  if (bytes > 0) return bytes;
+  throw new PeerStoreError(
+    'USAGE',
+    `${option} takes the bytes of a second, such as 500K or 2M, not "${text}"`,
+  );
+}
+
+/**
  * Reads a time: a number with s, m, h or d behind it.
  * @returns milliseconds
  * @throws PeerStoreError USAGE.

@@ -1,14 +1,15 @@
 /**
  * What a backup remembers between runs, on this machine: where each chunk is stored, and the content of each file as it
- * was last read. It saves work and decides nothing: what it names is confirmed by the ring before it is used, and it may
- * be deleted at any time. It holds keys of chunks, so only its owner may read it.
+ * was last read. It saves work and decides nothing: what it names is confirmed by the ring before it is used, whatever
+ * cannot be read counts as not remembered, and it may be deleted at any time. It holds keys of chunks, so only its
+ * owner may read it.
  */
-import { open as openLmdb, type Database, type RootDatabase } from 'lmdb';
-
 import { sha256 } from '../base/bytes.js';
-import { binary, int64, integer, packValue, tuple, unpackValue } from '../base/codec.js';
+import { binary, type Codec, int64, integer, packValue, tuple, unpackValue } from '../base/codec.js';
+import { hasCode } from '../base/errors.js';
 import type { FileInfo } from '../base/filesystem.js';
 import { limits } from '../base/limits.js';
+import { LmdbCache, type LmdbCacheOptions } from '../base/lmdb-cache.js';
 import type { Content } from '../archive/entry.js';
 import { decodeContent, encodeContent } from '../archive/reference.js';
 import type { ChunkIndex, ChunkLocation } from '../archive/ports.js';
@@ -32,8 +33,12 @@ export interface BackupCache {
   close(): Promise<void>;
 }
 
-/** The coarsest step of file times: two changes within it may leave one time. FAT has two seconds, others far less. */
+/** Two changes within one step of a file system's times leave one time. FAT has two seconds, the others far less. */
 const timeStepMs = 50;
+
+/** The names carry the version of what is in the tables. */
+const chunkTable = 'chunks-1';
+const fileTable = 'files-1';
 
 const locationCodec = tuple<[ChunkLocation['block'], number, number, Uint8Array]>(
   idCodec,
@@ -41,6 +46,7 @@ const locationCodec = tuple<[ChunkLocation['block'], number, number, Uint8Array]
   integer(0, limits.blockBytes),
   binary(32),
 );
+/** Size, mtime, ctime, device, inode, content. */
 const fileCodec = tuple<[number, bigint, bigint, bigint, bigint, Uint8Array]>(
   integer(0, Number.MAX_SAFE_INTEGER),
   int64,
@@ -50,72 +56,70 @@ const fileCodec = tuple<[number, bigint, bigint, bigint, bigint, Uint8Array]>(
   binary(1, limits.blockBytes),
 );
 
-/** Opens the cache in a directory, which is made if need be. A damaged one has to be deleted; it says so. */
-export function openBackupCache(directory: string): BackupCache {
-  const root: RootDatabase = openLmdb({
-    path: directory,
-    maxDbs: 2,
-    // A crash may cost the last entries: they are learned again.
-    noSync: true,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-  });
-  const chunks: Database<Buffer, Buffer> = root.openDB({
-    name: 'chunks-1',
-    encoding: 'binary',
-    keyEncoding: 'binary',
-  });
-  const files: Database<Buffer, Buffer> = root.openDB({
-    name: 'files-1',
-    encoding: 'binary',
-    keyEncoding: 'binary',
-  });
+/** Opens the cache in a directory, which is made if need be. It never fails: without a disk it remembers in memory. */
+export async function openBackupCache(options: Omit<LmdbCacheOptions, 'tables'>): Promise<BackupCache> {
+  const cache = await LmdbCache.open({ ...options, tables: [chunkTable, fileTable] });
   return {
     chunks: {
       get: (name) => {
-        const bytes = chunks.get(Buffer.from(name, 'hex'));
-        if (bytes === undefined) return undefined;
-        const [block, offset, length, key] = unpackValue(locationCodec, bytes, 'backup cache');
+        const found = decoded(locationCodec, cache.get(chunkTable, nameBytes(name)));
+        if (found === undefined) return undefined;
+        const [block, offset, length, key] = found;
         return { block, offset, length, key };
       },
-      set: (name, { block, offset, length, key }) => {
-        void chunks.put(
-          Buffer.from(name, 'hex'),
-          Buffer.from(packValue(locationCodec, [block, offset, length, key])),
-        );
-      },
+      set: (name, { block, offset, length, key }) =>
+        cache.set(chunkTable, nameBytes(name), packValue(locationCodec, [block, offset, length, key])),
     },
     files: {
       get: (path, info) => {
-        const bytes = files.get(keyOf(path));
-        if (bytes === undefined) return undefined;
-        const [sizeBytes, mtimeNs, ctimeNs, dev, ino, content] = unpackValue(
-          fileCodec,
-          bytes,
-          'backup cache',
-        );
-        const same =
+        const found = decoded(fileCodec, cache.get(fileTable, sha256(path)));
+        if (found === undefined) return undefined;
+        const [sizeBytes, mtimeNs, ctimeNs, dev, ino, content] = found;
+        const isSame =
           sizeBytes === info.sizeBytes &&
-          mtimeNs === info.mtimeNs &&
-          ctimeNs === info.ctimeNs &&
-          dev === info.dev &&
-          ino === info.ino;
-        return same ? decodeContent(content) : undefined;
+          mtimeNs === wrapped(info.mtimeNs) &&
+          ctimeNs === wrapped(info.ctimeNs) &&
+          dev === wrapped(info.dev) &&
+          ino === wrapped(info.ino);
+        return isSame ? ifReadable(() => decodeContent(content)) : undefined;
       },
       set: (path, info, openedMs, content) => {
         if (info.ctimeNs >= BigInt(Math.floor(openedMs - timeStepMs)) * 1_000_000n) return;
-        const { sizeBytes, mtimeNs, ctimeNs, dev, ino } = info;
-        void files.put(
-          keyOf(path),
-          Buffer.from(packValue(fileCodec, [sizeBytes, mtimeNs, ctimeNs, dev, ino, encodeContent(content)])),
-        );
+        const packed = packValue(fileCodec, [
+          info.sizeBytes,
+          wrapped(info.mtimeNs),
+          wrapped(info.ctimeNs),
+          wrapped(info.dev),
+          wrapped(info.ino),
+          encodeContent(content),
+        ]);
+        // Paths are longer than keys may be.
+        cache.set(fileTable, sha256(path), packed);
       },
     },
-    close: () => root.close(),
+    close: () => cache.close(),
   };
 }
 
-/** Paths are longer than keys may be. */
-function keyOf(path: Uint8Array): Buffer {
-  return Buffer.from(sha256(path));
+/** Devices, inodes and times far away take more than 63 bits; to be compared, the low 64 are enough. */
+function wrapped(value: bigint): bigint {
+  return BigInt.asIntN(64, value);
+}
+
+function nameBytes(name: string): Uint8Array {
+  return Buffer.from(name, 'hex');
+}
+
+function decoded<T>(codec: Codec<T>, bytes: Uint8Array | undefined): T | undefined {
+  return bytes && ifReadable(() => unpackValue(codec, bytes, 'entry of the backup cache'));
+}
+
+/** What the cache holds is never trusted to have a shape. */
+function ifReadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (hasCode(error, 'PROTOCOL', 'DAMAGED')) return undefined;
+    throw error;
+  }
 }

@@ -7,7 +7,7 @@
  * leaves nothing that refers to something missing, and what it has stored is found by the next one.
  */
 import { bytesEqual } from '../base/bytes.js';
-import { type ErrorCode, hasCode, PeerStoreError } from '../base/errors.js';
+import { PeerStoreError } from '../base/errors.js';
 import type { FileInfo, FileSystem } from '../base/filesystem.js';
 import { limits } from '../base/limits.js';
 import { absolutePath, pathComponents } from '../base/paths.js';
@@ -56,7 +56,7 @@ export interface BackupSummary {
 
 /**
  * Backs the paths up.
- * @throws PeerStoreError USAGE when a path is not there; NO_SPACE, UNREACHABLE, TOO_FEW_COPIES when the ring cannot keep
+ * @throws PeerStoreError USAGE when a path is not there, or there are more paths or tags than a snapshot holds; NO_SPACE, UNREACHABLE, TOO_FEW_COPIES when the ring cannot keep
  *   it; CANCELLED. What was stored until then is found by the next run.
  */
 export async function backup(session: Session, options: BackupOptions): Promise<BackupSummary> {
@@ -82,6 +82,8 @@ interface Stored {
 class BackupRun {
   readonly #session: Session;
   readonly #options: BackupOptions;
+  /** Absolute, each once. */
+  readonly #paths: readonly Uint8Array[];
   readonly #writer: ArchiveWriter;
   readonly #tasks: Tasks;
   readonly #buffers: Uint8Array[] = [];
@@ -96,6 +98,9 @@ class BackupRun {
   constructor(session: Session, options: BackupOptions) {
     this.#session = session;
     this.#options = options;
+    this.#paths = withoutRepeats(
+      options.paths.map((path) => absolutePath(pathComponents(options.cwd, path))),
+    );
     const { secrets, compressor, reader } = session;
     const sink = options.dryRun === true ? withoutStoring(session.blocks) : session.blocks;
     this.#writer = new ArchiveWriter({ secrets, compressor, sink, index: options.cache.chunks, reader });
@@ -106,6 +111,8 @@ class BackupRun {
     const { clock, signal } = this.#session;
     const { fileSystem, paths, cwd, exclude, dryRun } = this.#options;
     const timeMs = clock.nowMs();
+    // What a snapshot cannot say (too many paths or tags) is known now, not when everything is stored.
+    this.#snapshot({ depth: 0, references: [] }, timeMs, undefined);
     const events = scan(paths, {
       fileSystem,
       cwd,
@@ -117,7 +124,7 @@ class BackupRun {
     await this.#writer.flush();
     let snapshot: Snapshot | undefined;
     if (dryRun !== true) {
-      snapshot = await this.#snapshot(await root.settled(), timeMs);
+      snapshot = this.#snapshot(await root.settled(), timeMs, await this.#parent());
       await addSnapshot(this.#session, this.#writer, snapshot);
     }
     await this.#writer.finish();
@@ -132,17 +139,20 @@ class BackupRun {
     };
   }
 
-  async #snapshot(root: Content, timeMs: number): Promise<Snapshot> {
-    const { paths, cwd, host, tags } = this.#options;
-    const absolute = paths.map((path) => absolutePath(pathComponents(cwd, path)));
-    const parent = (await loadSnapshots(this.#session))
-      .filter((one) => one.host === host && samePaths(one.paths, absolute))
+  /** The last snapshot of the same paths of this machine. */
+  async #parent(): Promise<Snapshot | undefined> {
+    return (await loadSnapshots(this.#session))
+      .filter((one) => one.host === this.#options.host && samePaths(one.paths, this.#paths))
       .at(-1);
+  }
+
+  #snapshot(root: Content, timeMs: number, parent: Snapshot | undefined): Snapshot {
+    const { host, tags } = this.#options;
     return makeSnapshot({
       timeMs,
       host,
       user: this.#session.keys.name,
-      paths: absolute,
+      paths: this.#paths,
       tags,
       root,
       files: this.#files,
@@ -174,7 +184,7 @@ class BackupRun {
             const tree = this.#writeTree(directory);
             const parent = open.at(-1);
             if (parent === undefined) root = tree;
-            else parent.entries.push(this.#directoryEntry(directory, tree));
+            else parent.entries.push(unheard(this.#directoryEntry(directory, tree)));
             break;
           }
           case 'file':
@@ -214,7 +224,11 @@ class BackupRun {
   async #startFile(found: FoundFile): Promise<{ readonly entry: Promise<DraftEntry | undefined> }> {
     const linkGroup = linkGroupOf(found.info);
     const before = linkGroup === undefined ? undefined : this.#linked.get(linkGroup);
-    const stored = before?.stored ?? (await this.#begin(found)).stored;
+    const stored =
+      before === undefined
+        ? (await this.#begin(found)).stored
+        : // The first name may have vanished before it was opened; this one may still be there.
+          unheard(before.stored.then((file) => this.#furtherName(found, file)));
     if (linkGroup !== undefined) {
       const left = (before?.left ?? found.info.nlink) - 1;
       if (left > 0) this.#linked.set(linkGroup, { stored, left });
@@ -230,8 +244,13 @@ class BackupRun {
         ...(linkGroup === undefined ? {} : { linkGroup }),
       };
     });
-    entry.catch(() => undefined);
-    return { entry };
+    return { entry: unheard(entry) };
+  }
+
+  async #furtherName(found: FoundFile, first: Stored | undefined): Promise<Stored | undefined> {
+    if (first === undefined) return (await this.#begin(found)).stored;
+    this.#counted(0);
+    return first;
   }
 
   /** Begins to store a file as soon as there is room. @returns, wrapped so that it is not waited for, what comes of it. */
@@ -302,6 +321,16 @@ function common(name: Uint8Array, { mode, uid, gid, mtimeNs }: FileInfo) {
   return { name, mode, uid, gid, mtimeNs };
 }
 
+/** A promise whose failure ends the backup by another way: nobody needs to listen to it. */
+function unheard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function withoutRepeats(paths: readonly Uint8Array[]): readonly Uint8Array[] {
+  return paths.filter((path, at) => paths.findIndex((other) => bytesEqual(other, path)) === at);
+}
+
 function samePaths(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
   return a.length === b.length && a.every((path, at) => bytesEqual(path, b[at] ?? path));
 }
@@ -309,18 +338,4 @@ function samePaths(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean 
 /** Answers truly what is stored, and stores nothing. */
 function withoutStoring(sink: BlockSink): BlockSink {
   return { has: (ids) => sink.has(ids), put: () => Promise.resolve({ isNew: true }) };
-}
-
-/** Failures after which a backup may simply be run again: what it has stored is found. */
-export const passingBackupFailures: readonly ErrorCode[] = [
-  'CANCELLED',
-  'UNREACHABLE',
-  'TIMEOUT',
-  'BUSY',
-  'TOO_FEW_COPIES',
-];
-
-/** Whether running the same backup again makes sense. */
-export function mayRunAgain(error: unknown): boolean {
-  return hasCode(error, ...passingBackupFailures);
 }

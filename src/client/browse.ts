@@ -1,5 +1,5 @@
 /** Looking into a snapshot: from a path to what is there, and down the tree from it. */
-import { bytesEqual, compareBytes } from '../base/bytes.js';
+import { compareBytes } from '../base/bytes.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { absolutePath, joinPath, printablePath } from '../base/paths.js';
 import type { DirectoryEntry, Entry } from '../archive/entry.js';
@@ -70,11 +70,13 @@ export interface Walked {
 /**
  * Everything below a directory, depth first, each directory before what is in it. A directory whose tree cannot be read
  * comes a second time, with the failure.
+ * @param enter asked before a directory is read: false leaves out what is in it
  */
 export async function* walkTree(
   reader: ArchiveReader,
   directory: DirectoryEntry,
   path: Uint8Array,
+  enter: (directory: DirectoryEntry) => boolean = () => true,
 ): AsyncGenerator<Walked, void, undefined> {
   const open = [
     { path, entry: directory, entries: reader.readTree(directory.content)[Symbol.asyncIterator]() },
@@ -96,13 +98,8 @@ export async function* walkTree(
     const entry = next.value;
     const at = joinPath(top.path, entry.name);
     yield { path: at, entry };
-    if (entry.type === 'directory') {
+    if (entry.type === 'directory' && enter(entry)) {
       open.push({ path: at, entry, entries: reader.readTree(entry.content)[Symbol.asyncIterator]() });
     }
   }
-}
-
-/** Whether a path is one of these or lies below one of them. */
-export function isBelow(components: readonly Uint8Array[], above: readonly Uint8Array[]): boolean {
-  return above.every((name, at) => components[at] !== undefined && bytesEqual(components[at], name));
 }

@@ -2,7 +2,10 @@
  * A user's snapshots: each device keeps a catalog of its own, whose head is in a record that only it writes. What the
  * user sees is all of them together, without those that some device has forgotten.
  */
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { toHex } from '../base/bytes.js';
+import { sleep } from '../base/clock.js';
+import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
+import { jittered } from '../base/random.js';
 import type { ArchiveWriter } from '../archive/writer.js';
 import { type CatalogHead, openHead, sealHead, type Snapshot } from '../archive/snapshot.js';
 import { signRecord } from '../identity/record.js';
@@ -13,6 +16,8 @@ const recordKind = 'snapshots';
 const recordName = '';
 /** Attempts to add a snapshot while another process of the same device adds one. */
 const saveAttempts = 8;
+/** The longest pause before another attempt: two processes must not go on meeting each other. */
+const conflictPauseMs = 200;
 
 interface DeviceCatalog {
   /** 0 while there is none. */
@@ -26,21 +31,59 @@ async function loadDevice(session: Session, deviceKey: Uint8Array): Promise<Devi
   return { sequence: record.sequence, head: openHead(session.secrets, record.value) };
 }
 
+/** A device whose snapshots cannot be listed. */
+export interface UnreadableCatalog {
+  /** The device's public key. */
+  readonly device: Uint8Array;
+  readonly error: PeerStoreError;
+}
+
+export interface Catalogs {
+  /** Oldest first. */
+  readonly snapshots: readonly Snapshot[];
+  readonly unreadable: readonly UnreadableCatalog[];
+}
+
 /**
- * Every snapshot of the user, of all devices, oldest first.
- * @throws PeerStoreError MISSING or DAMAGED when a catalog cannot be read; as the ring's reads do.
+ * Every snapshot of the user, of all devices. A device whose catalog is missing or damaged takes only its own snapshots
+ * with it.
+ * @throws PeerStoreError as the ring's reads do.
  */
-export async function loadSnapshots(session: Session): Promise<readonly Snapshot[]> {
+export async function loadCatalogs(session: Session): Promise<Catalogs> {
   const profile = await loadProfile(session);
   const forgotten = new Set<string>();
   const found = new Map<string, Snapshot>();
-  for (const deviceKey of profile.deviceKeys) {
-    const { head } = await loadDevice(session, deviceKey);
-    if (head === undefined) continue;
-    for (const id of head.forgotten) forgotten.add(id);
-    for await (const snapshot of session.reader.readCatalog(head.catalog)) found.set(snapshot.id, snapshot);
+  const unreadable: UnreadableCatalog[] = [];
+  for (const device of profile.deviceKeys) {
+    try {
+      const { head } = await loadDevice(session, device);
+      if (head === undefined) continue;
+      for (const id of head.forgotten) forgotten.add(id);
+      for await (const snapshot of session.reader.readCatalog(head.catalog)) found.set(snapshot.id, snapshot);
+    } catch (error) {
+      if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
+      unreadable.push({ device, error });
+    }
   }
-  return [...found.values()].filter(({ id }) => !forgotten.has(id)).sort((a, b) => a.timeMs - b.timeMs);
+  const snapshots = [...found.values()].filter(({ id }) => !forgotten.has(id)).sort(byTime);
+  return { snapshots, unreadable };
+}
+
+/** The same order on every device. */
+function byTime(a: Snapshot, b: Snapshot): number {
+  return a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1);
+}
+
+/** The snapshots of {@link loadCatalogs}; what cannot be read is a warning in the log. */
+export async function loadSnapshots(session: Session): Promise<readonly Snapshot[]> {
+  const { snapshots, unreadable } = await loadCatalogs(session);
+  for (const { device, error } of unreadable) {
+    session.log.warn('the snapshots of one device cannot be listed; the others are', {
+      device: toHex(device).slice(0, 12),
+      error: messageOf(error),
+    });
+  }
+  return snapshots;
 }
 
 /**
@@ -77,6 +120,8 @@ export async function addSnapshot(
       return;
     } catch (error) {
       if (!hasCode(error, 'CONFLICT') || attempt >= saveAttempts) throw error;
+      const { clock, random, signal } = session;
+      await sleep(clock, jittered(random, conflictPauseMs / 2, 1), signal);
     }
   }
 }

@@ -1,13 +1,17 @@
 /**
  * Checking: whether everything that the snapshots refer to is in the ring, and if wanted, whether it can be read.
  *
- * The references are collected first, each block once, and asked for in batches; only when something is missing are the
- * trees walked again, to name the files that need it.
+ * The references are collected first, each block once, and asked for in batches; only when something is missing, or all
+ * is to be read, are the trees walked again, to name the files that need it. What several snapshots share is walked once
+ * and named for the newest of them.
  */
+import { sha256, toHex } from '../base/bytes.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { printablePath, rootPath } from '../base/paths.js';
-import type { Entry } from '../archive/entry.js';
+import type { Content, Entry } from '../archive/entry.js';
+import type { ArchiveReader } from '../archive/reader.js';
+import { encodeContent } from '../archive/reference.js';
 import type { Snapshot } from '../archive/snapshot.js';
 import { walkReferences } from '../archive/walk.js';
 import type { Id } from '../wire/index.js';
@@ -16,6 +20,7 @@ import { meansDamage } from './restore.js';
 import type { Session } from './session.js';
 
 export interface CheckOptions {
+  /** Oldest first. */
   readonly snapshots: readonly Snapshot[];
   /** Also read and decrypt everything. */
   readonly readData: boolean;
@@ -33,6 +38,7 @@ export interface Finding {
 
 export interface CheckSummary {
   readonly snapshots: number;
+  /** Files looked at; what snapshots share counts once. */
   readonly files: number;
   readonly blocks: number;
   readonly missingBlocks: number;
@@ -41,111 +47,134 @@ export interface CheckSummary {
 
 /** Checks the snapshots. @throws PeerStoreError UNREACHABLE, CANCELLED; what is missing is reported, not thrown. */
 export async function check(session: Session, options: CheckOptions): Promise<CheckSummary> {
-  const { blocks, signal } = session;
-  const reader = options.readData ? session.bulkReader : session.reader;
-  const wanted = new Set<Id>();
-  const missing = new Set<Id>();
-  const contents = new Set<string>();
-  let files = 0;
-  let findings = 0;
-  const report = (finding: Finding): void => {
-    findings += 1;
-    options.report(finding);
-  };
-
-  const collect = async (entry: Entry): Promise<void> => {
-    if (entry.type === 'symlink') return;
-    for await (const { reference } of walkReferences(reader, entry.content, 'data'))
-      wanted.add(reference.block);
-  };
-  const visit = async (
-    snapshot: Snapshot,
-    look: (entry: Entry, path: string) => Promise<void>,
-  ): Promise<void> => {
-    const root = rootEntry(snapshot);
-    await look(root, '/');
-    for await (const { path, entry, failure } of walkTree(reader, root, rootPath)) {
-      if (signal?.aborted === true) throw new PeerStoreError('CANCELLED', 'the check was interrupted');
-      const shown = printablePath(path);
-      if (failure !== undefined) {
-        if (!meansDamage(failure)) throw failure;
-        report({
-          snapshot: snapshot.id,
-          path: shown,
-          message: `the directory cannot be read: ${messageOf(failure)}`,
-        });
-      } else {
-        await look(entry, shown);
-      }
-    }
-  };
-
-  for (const snapshot of options.snapshots) {
-    await visit(snapshot, async (entry, path) => {
-      if (entry.type === 'file') files += 1;
-      options.progress?.({ files: entry.type === 'file' ? 1 : 0, bytes: 0 });
-      try {
-        await collect(entry);
-      } catch (error) {
-        if (!meansDamage(error)) throw error;
-        report({ snapshot: snapshot.id, path, message: messageOf(error) });
-      }
-    });
-  }
-
-  const ids = [...wanted];
-  for (let at = 0; at < ids.length; at += limits.hasBlocksIds) {
-    const batch = ids.slice(at, at + limits.hasBlocksIds);
-    const present = await blocks.has(batch);
-    for (const [index, id] of batch.entries()) {
-      if (present[index] !== true && !(await isReadable(session, id))) missing.add(id);
-    }
-  }
-
-  if (missing.size > 0 || options.readData) {
-    for (const snapshot of options.snapshots) {
-      await visit(snapshot, async (entry, path) => {
-        if (entry.type !== 'file') return;
-        try {
-          for await (const { reference } of walkReferences(reader, entry.content, 'data')) {
-            if (missing.has(reference.block)) {
-              throw new PeerStoreError(
-                'MISSING',
-                `block ${reference.block} is on no peer that can be reached`,
-              );
-            }
-          }
-          if (!options.readData) return;
-          // The same content under another name or in another snapshot has been read already.
-          const name = JSON.stringify(entry.content.references.map(({ block, offset }) => [block, offset]));
-          if (contents.has(name)) return;
-          for await (const piece of reader.readContent(entry.content)) {
-            options.progress?.({ files: 0, bytes: piece.length });
-          }
-          contents.add(name);
-        } catch (error) {
-          if (!meansDamage(error)) throw error;
-          report({ snapshot: snapshot.id, path, message: messageOf(error) });
-        }
-      });
-    }
-  }
-  return {
-    snapshots: options.snapshots.length,
-    files,
-    blocks: wanted.size,
-    missingBlocks: missing.size,
-    findings,
-  };
+  const run = new CheckRun(session, options);
+  return run.run();
 }
 
-/** A block that less than a majority of its holders has may still be there: it is short of copies, not missing. */
-async function isReadable(session: Session, id: Id): Promise<boolean> {
-  try {
-    await session.blocks.get(id);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'MISSING')) return false;
-    throw error;
+/** Blocks that are read at the same time to see whether they can be: each is whole in memory. */
+const readsAtOnce = 16;
+
+/** Takes an entry in its turn. */
+type Look = (entry: Entry) => Promise<void>;
+
+class CheckRun {
+  readonly #session: Session;
+  readonly #options: CheckOptions;
+  readonly #reader: ArchiveReader;
+  readonly #wanted = new Set<Id>();
+  readonly #missing = new Set<Id>();
+  /** Each path of a snapshot is reported once, whatever is wrong with it. */
+  readonly #reported = new Set<string>();
+  #files = 0;
+
+  constructor(session: Session, options: CheckOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#reader = options.readData ? session.bulkReader : session.reader;
   }
+
+  async run(): Promise<CheckSummary> {
+    await this.#eachEntry((entry) => this.#collect(entry));
+    await this.#findMissing();
+    if (this.#missing.size > 0 || this.#options.readData) {
+      const read = new Set<string>();
+      await this.#eachEntry((entry) => this.#examine(entry, read));
+    }
+    return {
+      snapshots: this.#options.snapshots.length,
+      files: this.#files,
+      blocks: this.#wanted.size,
+      missingBlocks: this.#missing.size,
+      findings: this.#reported.size,
+    };
+  }
+
+  async #eachEntry(look: Look): Promise<void> {
+    const walked = new Set<string>();
+    for (const snapshot of [...this.#options.snapshots].reverse()) {
+      await this.#lookAt(snapshot, '/', () => look(rootEntry(snapshot)));
+      const isNew = ({ content }: { content: Content }): boolean => {
+        const before = walked.size;
+        walked.add(nameOf(content));
+        return walked.size > before;
+      };
+      const root = rootEntry(snapshot);
+      if (!isNew(root)) continue;
+      for await (const { path, entry, failure } of walkTree(this.#reader, root, rootPath, isNew)) {
+        await this.#lookAt(snapshot, printablePath(path), async () => {
+          if (failure !== undefined) throw failure;
+          await look(entry);
+        });
+      }
+    }
+  }
+
+  async #lookAt(snapshot: Snapshot, path: string, look: () => Promise<void>): Promise<void> {
+    if (this.#session.signal?.aborted === true) {
+      throw new PeerStoreError('CANCELLED', 'the check was interrupted');
+    }
+    try {
+      await look();
+    } catch (error) {
+      if (!meansDamage(error)) throw error;
+      const name = `${snapshot.id} ${path}`;
+      if (this.#reported.has(name)) return;
+      this.#reported.add(name);
+      this.#options.report({ snapshot: snapshot.id, path, message: messageOf(error) });
+    }
+  }
+
+  async #collect(entry: Entry): Promise<void> {
+    if (entry.type === 'file') {
+      this.#files += 1;
+      this.#options.progress?.({ files: 1, bytes: 0 });
+    }
+    if (entry.type === 'symlink') return;
+    // Of a directory, this goes no further than its own tree: what is in it comes as entries of its own.
+    for await (const { reference } of walkReferences(this.#reader, entry.content, 'data'))
+      this.#wanted.add(reference.block);
+  }
+
+  async #findMissing(): Promise<void> {
+    const ids = [...this.#wanted];
+    for (let at = 0; at < ids.length; at += limits.hasBlocksIds) {
+      const batch = ids.slice(at, at + limits.hasBlocksIds);
+      const present = await this.#session.blocks.has(batch);
+      const doubtful = batch.filter((_, index) => present[index] !== true);
+      for (let from = 0; from < doubtful.length; from += readsAtOnce) {
+        await Promise.all(doubtful.slice(from, from + readsAtOnce).map((id) => this.#readAnywhere(id)));
+      }
+    }
+  }
+
+  /** A block that less than a majority of its holders has may still be there: it is short of copies, not missing. */
+  async #readAnywhere(id: Id): Promise<void> {
+    try {
+      await this.#session.blocks.get(id);
+    } catch (error) {
+      if (!hasCode(error, 'MISSING')) throw error;
+      this.#missing.add(id);
+    }
+  }
+
+  /** @param read the contents that were read, under another name or in another snapshot */
+  async #examine(entry: Entry, read: Set<string>): Promise<void> {
+    if (entry.type !== 'file') return;
+    for await (const { reference } of walkReferences(this.#reader, entry.content, 'data')) {
+      if (!this.#missing.has(reference.block)) continue;
+      throw new PeerStoreError('MISSING', `block ${reference.block} is on no peer that can be reached`);
+    }
+    if (!this.#options.readData) return;
+    const name = nameOf(entry.content);
+    if (read.has(name)) return;
+    for await (const piece of this.#reader.readContent(entry.content)) {
+      this.#options.progress?.({ files: 0, bytes: piece.length });
+    }
+    read.add(name);
+  }
+}
+
+/** A short name that two contents share only when they are the same. */
+function nameOf(content: Content): string {
+  return toHex(sha256(encodeContent(content)).subarray(0, 16));
 }

@@ -2,9 +2,9 @@
  * The user's profile: the record that lists the user's devices, signed by the user's own key, so that every device, and
  * anybody who knows the user's key, finds the others.
  */
-import { bytesEqual } from '../base/bytes.js';
+import { bytesEqual, utf8 } from '../base/bytes.js';
 import { binary, integer, list, packValue, struct, text, unpackValue } from '../base/codec.js';
-import { hasCode } from '../base/errors.js';
+import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { signRecord } from '../identity/record.js';
 import type { Session } from './session.js';
@@ -12,11 +12,12 @@ import type { Session } from './session.js';
 const recordKind = 'user';
 const recordName = '';
 const saveAttempts = 8;
+const deviceNameBytes = 255;
 
 const profileCodec = struct({
   version: integer(1, 1),
   name: text(limits.userNameBytes),
-  devices: list(struct({ key: binary(32), name: text(255) }), limits.userDevices),
+  devices: list(struct({ key: binary(32), name: text(deviceNameBytes) }), limits.userDevices),
 });
 
 export interface Profile {
@@ -31,15 +32,27 @@ export interface Profile {
 export async function loadProfile(session: Pick<Session, 'records' | 'keys'>): Promise<Profile> {
   const own = session.keys.device.publicKey;
   const record = await session.records.get(recordKind, session.keys.user.publicKey, recordName);
-  const devices =
-    record === undefined || record.deleted
-      ? []
-      : unpackValue(profileCodec, record.value, 'the user record').devices;
+  const devices = record === undefined || record.deleted ? [] : devicesIn(record.value);
   const others = devices.map(({ key }) => key).filter((key) => !bytesEqual(key, own));
   return { sequence: record?.sequence ?? 0, devices, deviceKeys: [own, ...others] };
 }
 
-/** Adds this device to the profile, if it is not in it. @throws PeerStoreError as the ring's writes do. */
+function devicesIn(value: Uint8Array): Profile['devices'] {
+  try {
+    return unpackValue(profileCodec, value, 'list of devices').devices;
+  } catch (error) {
+    throw new PeerStoreError(
+      'DAMAGED',
+      `the user's list of devices cannot be read (${messageOf(error)}); was it written by a newer program? Update this one`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Adds this device to the profile, if it is not in it.
+ * @throws PeerStoreError NO_SPACE when the user has as many devices as a profile holds; as the ring's writes do.
+ */
 export async function registerDevice(
   session: Pick<Session, 'records' | 'keys' | 'clock'>,
   deviceName: string,
@@ -48,7 +61,13 @@ export async function registerDevice(
   for (let attempt = 1; ; attempt += 1) {
     const { sequence, devices } = await loadProfile(session);
     if (devices.some(({ key }) => bytesEqual(key, device.publicKey))) return;
-    const all = [...devices, { key: device.publicKey, name: deviceName }];
+    if (devices.length >= limits.userDevices) {
+      throw new PeerStoreError(
+        'NO_SPACE',
+        `${name} has ${devices.length} devices, and a user can have no more; use the key file of one of them`,
+      );
+    }
+    const all = [...devices, { key: device.publicKey, name: shortened(deviceName) }];
     const record = signRecord(user, {
       kind: recordKind,
       name: recordName,
@@ -64,4 +83,13 @@ export async function registerDevice(
       if (!hasCode(error, 'CONFLICT') || attempt >= saveAttempts) throw error;
     }
   }
+}
+
+/** A host's name that fits the profile; a character that is cut in half goes. */
+function shortened(name: string): string {
+  const bytes = utf8(name);
+  if (bytes.length <= deviceNameBytes) return name;
+  return Buffer.from(bytes.subarray(0, deviceNameBytes))
+    .toString('utf8')
+    .replace(/\ufffd+$/, '');
 }

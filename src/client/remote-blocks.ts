@@ -8,8 +8,14 @@ import type { Logger } from '../base/log.js';
 import type { Random } from '../base/random.js';
 import { sha256, toHex } from '../base/bytes.js';
 import { type Id, type PeerRef, shortId, type Transport } from '../wire/index.js';
-import { isPassing, retrying, type RetryOptions } from './retry.js';
+import { firstAnswer } from './first-answer.js';
+import { isBusy, isPassing, retrying, type RetryOptions } from './retry.js';
 import type { RingView } from './ring-view.js';
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
 
 export interface RemoteOptions {
   readonly transport: Transport;
@@ -24,13 +30,18 @@ export interface RemoteOptions {
 
 /** Requests with bodies that a client has under way at once. */
 const blocksAtOnce = 16;
+/** Requests without bodies. */
+const questionsAtOnce = 16;
 /** Rounds through all holders before a block counts as missing: a ring in motion may name the wrong ones once. */
 const readRounds = 3;
+/** After how long the ring is asked whether the holder of a block is still there: it knows of a silent one in seconds. */
+const patienceMs = 5_000;
 
 export class RemoteBlocks {
   readonly #options: RemoteOptions;
   readonly #retry: RetryOptions;
   readonly #queue = new PQueue({ concurrency: blocksAtOnce });
+  readonly #questions = new PQueue({ concurrency: questionsAtOnce });
 
   constructor(options: RemoteOptions) {
     this.#options = options;
@@ -65,13 +76,11 @@ export class RemoteBlocks {
   async has(ids: readonly Id[]): Promise<readonly boolean[]> {
     const present = new Map<Id, boolean>();
     await retrying(this.#retry, async () => {
-      for (const { owner, keys } of await this.#byOwner(ids.filter((id) => !present.has(id)))) {
-        const answer = await this.#at(owner, async () => {
-          return (await this.#options.transport.call(owner, 'hasBlocks', { ids: keys }, this.#signal()))
-            .response;
-        });
-        for (const [at, id] of keys.entries()) present.set(id, answer.present[at] === true);
-      }
+      const groups = await this.#byOwner(ids.filter((id) => !present.has(id)));
+      // Each group's answers count, whatever the other groups' peers say.
+      const asked = groups.map(({ owner, keys }) => this.#ask(owner, keys, present));
+      const failed = (await Promise.allSettled(asked)).find(({ status }) => status === 'rejected');
+      if (failed?.status === 'rejected') throw failed.reason;
     });
     return ids.map((id) => present.get(id) === true);
   }
@@ -79,50 +88,90 @@ export class RemoteBlocks {
   /**
    * A block's bytes, or a part of them, from the first holder that has them. Whole blocks are checked against their
    * id; parts are sealed, and the seal is checked by whoever opens it.
-   * @throws PeerStoreError MISSING when no holder that answers has it undamaged, UNREACHABLE, CANCELLED.
+   * @throws PeerStoreError MISSING when no holder that answers has it undamaged; UNREACHABLE when no peer answers; BUSY
+   *   beyond the retries, CANCELLED.
    */
-  async get(id: Id, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
-    return this.#queue.add(() => this.#get(id, range));
+  async get(id: Id, range?: Range): Promise<Uint8Array> {
+    let rounds = 0;
+    const mayPass = (error: unknown): error is PeerStoreError =>
+      isPassing(error) || (hasCode(error, 'MISSING') && rounds < readRounds);
+    return this.#queue.add(() =>
+      retrying(
+        this.#retry,
+        () => {
+          rounds += 1;
+          return this.#getFromAny(id, range);
+        },
+        mayPass,
+      ),
+    );
   }
 
-  async #get(
-    id: Id,
-    range: { readonly offset: number; readonly length: number } | undefined,
-  ): Promise<Uint8Array> {
-    const { view, transport, log } = this.#options;
-    let lastError: unknown;
-    for (let round = 0; round < readRounds; round += 1) {
-      const holders = await retrying(this.#retry, () => view.holders(id, this.#options.signal));
-      for (const holder of holders) {
-        try {
-          const { body } = await retryingBusy(this.#retry, () =>
-            transport.call(holder, 'getBlock', { id, ...range }, this.#signal()),
-          );
-          if (range === undefined ? toHex(sha256(body)) === id : body.length === range.length) return body;
-          lastError = new PeerStoreError(
-            'DAMAGED',
-            `block ${shortId(id)} came damaged from ${holder.address}`,
-          );
-          log.warn('a holder gave a damaged block; another one is asked', {
-            block: shortId(id),
-            peer: holder.address,
-          });
-        } catch (error) {
-          if (hasCode(error, 'CANCELLED')) throw error;
-          if (hasCode(error, 'UNREACHABLE', 'TIMEOUT')) view.suspect(holder);
-          if (!hasCode(error, 'NOT_FOUND')) lastError = error;
-        }
-      }
-      view.invalidate();
+  async #getFromAny(id: Id, range: Range | undefined): Promise<Uint8Array> {
+    const { view, clock, signal } = this.#options;
+    const holders = await view.holders(id);
+    const result = await firstAnswer(
+      {
+        clock,
+        patienceMs,
+        isGone: (holder) => this.#isGone(holder, id),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      holders,
+      (holder, until) => this.#getFrom(holder, id, range, until),
+    );
+    if ('answer' in result) return result.answer;
+    view.invalidate();
+    const cancelled = result.failures.find((error) => hasCode(error, 'CANCELLED'));
+    if (cancelled !== undefined) throw cancelled;
+    const busy = result.failures.find(isBusy);
+    if (busy !== undefined) throw busy;
+    const telling = result.failures.find((error) => !hasCode(error, 'NOT_FOUND'));
+    const reason = telling === undefined ? 'no peer has it' : `the last failure: ${messageOf(telling)}`;
+    throw new PeerStoreError('MISSING', `block ${id} cannot be read: ${reason}`, { cause: telling });
+  }
+
+  /** Whether the ring does not name a peer among a block's holders any more. */
+  async #isGone(holder: PeerRef, id: Id): Promise<boolean> {
+    this.#options.view.invalidate();
+    try {
+      return !(await this.#options.view.holders(id)).some((peer) => peer.id === holder.id);
+    } catch (error) {
+      this.#options.log.debug('cannot tell whether a peer is gone', { error: messageOf(error) });
+      return false;
     }
-    const reason = lastError === undefined ? 'no peer has it' : `the last failure: ${messageOf(lastError)}`;
-    throw new PeerStoreError('MISSING', `block ${id} cannot be read: ${reason}`, { cause: lastError });
+  }
+
+  async #getFrom(
+    holder: PeerRef,
+    id: Id,
+    range: Range | undefined,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { transport, log } = this.#options;
+    const { body } = await this.#at(holder, () =>
+      transport.call(holder, 'getBlock', { id, ...range }, { signal }),
+    );
+    if (range === undefined ? toHex(sha256(body)) === id : body.length === range.length) return body;
+    const [block, peer] = [shortId(id), holder.address];
+    log.warn('a holder gave a damaged block; another one is asked', { block, peer });
+    throw new PeerStoreError('DAMAGED', `block ${block} came damaged from ${peer}`);
+  }
+
+  /** Asks the peer responsible for these blocks which of them are stored. */
+  async #ask(owner: PeerRef, keys: readonly Id[], present: Map<Id, boolean>): Promise<void> {
+    const { response } = await this.#questions.add(() =>
+      this.#at(owner, () => this.#options.transport.call(owner, 'hasBlocks', { ids: keys }, this.#signal())),
+    );
+    for (const [at, id] of keys.entries()) present.set(id, response.present[at] === true);
   }
 
   async #byOwner(ids: readonly Id[]): Promise<readonly { owner: PeerRef; keys: readonly Id[] }[]> {
+    const owners = await Promise.all(ids.map((id) => this.#questions.add(() => this.#ownerOf(id))));
     const groups = new Map<Id, { owner: PeerRef; keys: Id[] }[]>();
-    for (const id of ids) {
-      const owner = await this.#ownerOf(id);
+    for (const [at, id] of ids.entries()) {
+      const owner = owners[at];
+      if (owner === undefined) throw new Error('broken rule: every block has an owner');
       const batches = groups.get(owner.id) ?? [];
       groups.set(owner.id, batches);
       let batch = batches.at(-1);
@@ -136,7 +185,7 @@ export class RemoteBlocks {
   }
 
   async #ownerOf(key: Id): Promise<PeerRef> {
-    const [owner] = await this.#options.view.holders(key, this.#options.signal);
+    const [owner] = await this.#options.view.holders(key);
     if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
     return owner;
   }
@@ -160,19 +209,4 @@ export class RemoteBlocks {
   #signal(): { signal?: AbortSignal } {
     return this.#options.signal === undefined ? {} : { signal: this.#options.signal };
   }
-}
-
-/** Waits for a busy peer, and leaves every other failure to the caller. */
-function retryingBusy<T>(options: RetryOptions, attempt: () => Promise<T>): Promise<T> {
-  return retrying<{ value: T } | { error: unknown }>(options, async () => {
-    try {
-      return { value: await attempt() };
-    } catch (error) {
-      if (hasCode(error, 'BUSY')) throw error;
-      return { error };
-    }
-  }).then((result) => {
-    if ('error' in result) throw result.error;
-    return result.value;
-  });
 }

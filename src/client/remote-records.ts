@@ -26,7 +26,7 @@ export class RemoteRecords {
   async get(kind: string, writer: Uint8Array, name: string): Promise<SignedRecord | undefined> {
     const id = recordId(kind, writer, name);
     return retrying(this.#options, async () => {
-      const holders = await this.#options.view.holders(id, this.#options.signal);
+      const holders = await this.#options.view.holders(id);
       const copies = Math.min(this.#options.replicas, holders.length);
       const majority = Math.floor(copies / 2) + 1;
       const votes = await Promise.all(holders.slice(0, copies).map((holder) => this.#ask(holder, id)));
@@ -63,7 +63,7 @@ export class RemoteRecords {
     const id = recordId(record.kind, record.writer, record.name);
     const { transport, view, signal } = this.#options;
     await retrying(this.#options, async () => {
-      const [owner] = await view.holders(id, signal);
+      const [owner] = await view.holders(id);
       if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
       try {
         const method = record.deleted ? 'deleteRecord' : 'postRecord';

@@ -197,6 +197,7 @@ class Restore {
   }
 
   #damaged(directory: OpenDirectory, error: PeerStoreError): void {
+    // What is left out anyway is not missed.
     if (this.#skippedLevels > 0) return;
     const what = `was not restored in full, as its list of names cannot be read: ${error.message}`;
     this.#report(problem('damaged', directory.path, what));

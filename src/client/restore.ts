@@ -1,7 +1,7 @@
 /** Restoring: a snapshot, or a part of it, is recreated below a directory. */
 import { hasCode, type PeerStoreError } from '../base/errors.js';
 import type { FileSystem } from '../base/filesystem.js';
-import type { Entry, FileEntry } from '../archive/entry.js';
+import type { DirectoryEntry, Entry, FileEntry } from '../archive/entry.js';
 import type { Snapshot } from '../archive/snapshot.js';
 import { requireEntry, rootEntry } from './browse.js';
 import type { Overwrite } from './place.js';
@@ -24,7 +24,7 @@ export interface RestoreRequest {
 
 /**
  * Restores. What is at a path that was asked for lands in the target itself; a whole snapshot lands there with its
- * recorded paths.
+ * recorded paths. What is missing or damaged in the ring is reported, and the rest is restored.
  * @throws PeerStoreError NOT_FOUND when the path is not in the snapshot; NO_SPACE, CANCELLED, UNREACHABLE.
  */
 export async function restore(session: Session, request: RestoreRequest): Promise<RestoreSummary> {
@@ -52,7 +52,9 @@ async function* eventsOf(session: Session, top: Entry): AsyncGenerator<RestoreEv
     yield eventOf(top);
     return;
   }
-  const open = [session.bulkReader.readTree(top.content)[Symbol.asyncIterator]()];
+  const entriesOf = (directory: DirectoryEntry): AsyncIterator<Entry> =>
+    session.bulkReader.readTree(directory.content)[Symbol.asyncIterator]();
+  const open = [entriesOf(top)];
   for (let entries = open.at(-1); entries !== undefined; entries = open.at(-1)) {
     let next: IteratorResult<Entry>;
     try {
@@ -69,8 +71,7 @@ async function* eventsOf(session: Session, top: Entry): AsyncGenerator<RestoreEv
     }
     const entry = next.value;
     yield eventOf(entry);
-    if (entry.type === 'directory')
-      open.push(session.bulkReader.readTree(entry.content)[Symbol.asyncIterator]());
+    if (entry.type === 'directory') open.push(entriesOf(entry));
   }
 }
 

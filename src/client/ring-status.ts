@@ -1,5 +1,5 @@
 /** The ring as the client sees it. */
-import { messageOf } from '../base/errors.js';
+import { hasCode, messageOf } from '../base/errors.js';
 import type { Session } from './session.js';
 
 export interface PeerStatus {
@@ -23,19 +23,24 @@ export interface RingStatus {
   readonly replicas: number;
 }
 
-/** Asks every peer that is known for its status. */
+/** How long a peer may take to say how it is. */
+const statusTimeoutMs = 5_000;
+
+/** Asks every member of the ring for its status. @throws PeerStoreError UNREACHABLE when none answers, CANCELLED. */
 export async function ringStatus(session: Session): Promise<RingStatus> {
-  const { view, transport, ring } = session;
-  const known = [...view.peers].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const { view, transport, ring, signal } = session;
+  const members = [...(await view.members())].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const options = { timeoutMs: statusTimeoutMs, ...(signal === undefined ? {} : { signal }) };
   let usedBytes = 0;
   const peers = await Promise.all(
-    known.map(async ({ id, address, zone }): Promise<PeerStatus> => {
+    members.map(async ({ id, address, zone }): Promise<PeerStatus> => {
       try {
-        const { response } = await transport.call({ id, address }, 'status', {}, { timeoutMs: 5_000 });
+        const { response } = await transport.call({ id, address }, 'status', {}, options);
         usedBytes += response.usedBytes;
         const { keys, bytes, keysShort } = response;
         return { id, address, zone: zone ?? null, alive: true, problem: null, keys, bytes, keysShort };
       } catch (error) {
+        if (hasCode(error, 'CANCELLED')) throw error;
         const nothing = { keys: 0, bytes: 0, keysShort: 0 };
         return { id, address, zone: zone ?? null, alive: false, problem: messageOf(error), ...nothing };
       }

@@ -12,6 +12,7 @@ import type { SigningKey } from '../identity/keys.js';
 import type { Endpoint, ResponseOf, Transport } from '../wire/index.js';
 import { RemoteBlocks } from './remote-blocks.js';
 import { RemoteRecords } from './remote-records.js';
+import { isBusy, retrying } from './retry.js';
 import { RingView } from './ring-view.js';
 
 /** Who the user is, unlocked. */
@@ -61,23 +62,25 @@ export interface Session {
 
 /**
  * Opens a session: reaches the ring and learns its policy.
- * @throws PeerStoreError UNREACHABLE when no peer answers, NOT_ADMITTED when the ring refuses the user.
+ * @throws PeerStoreError UNREACHABLE when no peer answers, NOT_ADMITTED when the ring refuses the user,
+ *   BUSY beyond the retries, CANCELLED.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { keys, transport, entries, clock, random, log, signal } = options;
   if (signal !== undefined) setMaxListeners(0, signal); // every request listens: that is no leak
-  const view = new RingView({ transport, clock, entries });
-  await view.refresh();
-  const ring = await view.askAny('status', {});
-  const remote = {
-    transport,
-    view,
-    clock,
-    random,
-    log,
-    retryForMs: options.retryForMs ?? limits.clientRetryMs,
-    ...(signal === undefined ? {} : { signal }),
-  };
+  const until = signal === undefined ? {} : { signal };
+  const retryForMs = options.retryForMs ?? limits.clientRetryMs;
+  const view = new RingView({ transport, clock, entries, ...until });
+  // A ring that cannot be reached at all is said at once; a busy one is waited for.
+  const ring = await retrying(
+    { clock, random, retryForMs, ...until },
+    async () => {
+      await view.refresh();
+      return view.askAny('status', {});
+    },
+    isBusy,
+  );
+  const remote = { transport, view, clock, random, log, retryForMs, ...until };
   const blocks = new RemoteBlocks(remote);
   const compressor = await loadCompressor();
   const secrets = deriveArchiveSecrets(keys.archiveSecret);

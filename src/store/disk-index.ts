@@ -15,11 +15,12 @@ import { type Codec, integer, list, mapped, nullable, packValue, tuple, unpackVa
 import { messageOf, PeerStoreError, systemCode } from '../base/errors.js';
 import { syncDirectory } from '../base/files.js';
 import { limits } from '../base/limits.js';
+import { lmdbFailure, LmdbRoom } from '../base/lmdb-file.js';
 import { type Id, idCodec, idFromBytes, idToBytes } from '../ring/identifier.js';
 import type { BlockEntry } from './block-entry.js';
 import { diskError } from './disk-errors.js';
 import { fileMode } from './disk-files.js';
-import { type IndexDirectory, IndexRoom } from './disk-index-file.js';
+import type { IndexDirectory } from './disk-index-file.js';
 
 const entryVersion = 1;
 const timeMs = integer(0, Number.MAX_SAFE_INTEGER);
@@ -79,12 +80,12 @@ export class IndexUnreadable extends PeerStoreError {
 
 export class DiskIndex {
   readonly #database: RootDatabase<Buffer, Uint8Array>;
-  readonly #room: IndexRoom;
+  readonly #room: LmdbRoom;
   readonly #path: string;
   #waiting: Waiting[] = [];
   #committing: Promise<void> | undefined;
 
-  private constructor(database: RootDatabase<Buffer, Uint8Array>, room: IndexRoom, path: string) {
+  private constructor(database: RootDatabase<Buffer, Uint8Array>, room: LmdbRoom, path: string) {
     this.#database = database;
     this.#room = room;
     this.#path = path;
@@ -111,7 +112,7 @@ export class DiskIndex {
     }
     for (const name of ['data.mdb', 'lock.mdb']) await chmod(join(directory.path, name), fileMode);
     await syncDirectory(directory.path);
-    return new DiskIndex(database, await IndexRoom.of(directory), directory.path);
+    return new DiskIndex(database, await LmdbRoom.of(directory.dataPath), directory.path);
   }
 
   /** @throws IndexUnreadable when the entry is not one. */
@@ -190,15 +191,9 @@ export class DiskIndex {
   }
 
   async #commitGroup(changes: Waiting['changes']): Promise<void> {
-    const { lastPageNumber, pageSize } = this.#database.getStats() as {
-      lastPageNumber: number;
-      pageSize: number;
-    };
+    const stats = this.#database.getStats() as { lastPageNumber: number; pageSize: number };
     const valueBytes = changes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-    // A change rewrites its leaf, may split it, and rewrites the branch above; the pages near the root and the list of
-    // free pages are shared.
-    const pages = 3 * changes.length + Math.ceil((2 * valueBytes) / pageSize) + 64;
-    await this.#room.ensure((lastPageNumber + 1) * pageSize, pages * pageSize);
+    await this.#room.ensure(stats, { count: changes.length, valueBytes });
     await this.#database.batch(() => {
       for (const { key, value } of changes) {
         if (value === undefined) void this.#database.remove(key);
@@ -207,12 +202,8 @@ export class DiskIndex {
     });
   }
 
-  /** lmdb-js puts the reason of a failed commit into a second promise on its error. */
   async #failureOf(error: unknown): Promise<PeerStoreError> {
-    let reason = error;
-    if (error instanceof Error && 'commitError' in error) {
-      reason = await Promise.resolve(error.commitError).catch((cause: unknown) => cause);
-    }
+    const reason = await lmdbFailure(error);
     const number = reason instanceof Error && 'code' in reason ? reason.code : undefined;
     const code = systemCode(reason) ?? (number === 28 ? 'ENOSPC' : number === 5 ? 'EIO' : 'EUNKNOWN');
     return diskError(code, messageOf(reason), 'commit to the index', this.#path, reason);

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 
 import { systemClock } from '../../base/clock.js';
 import { toHex } from '../../base/bytes.js';
-import { messageOf, PeerStoreError } from '../../base/errors.js';
+import { hasCode, messageOf, PeerStoreError } from '../../base/errors.js';
 import { nodeFileSystem } from '../../base/node-filesystem.js';
 import { backup } from '../../client/backup.js';
 import { openBackupCache } from '../../client/backup-cache.js';
-import { cacheDirectory, makePrivateDirectory } from '../config.js';
+import { cacheDirectory } from '../config.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { compileGlobs, typedPath, workingDirectory } from '../paths.js';
 import { startProgress } from '../progress.js';
@@ -35,8 +35,8 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
     const since = systemClock.monotonicMs();
     // A cache of each user's own: the keys in it are the user's.
     const directory = join(cacheDirectory(console.env), toHex(session.keys.user.publicKey).slice(0, 32));
-    await makePrivateDirectory(directory);
-    const cache = openBackupCache(directory);
+    const { clock, random, log } = session;
+    const cache = await openBackupCache({ directory, clock, random, log });
     const progress = startProgress(
       args.dryRun ? 'looking' : 'backing up',
       args.progress && !args.quiet,
@@ -72,6 +72,11 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
       if (!args.quiet)
         console.err(`peerstore-client: ${showCount(summary.errors, 'problem')} while reading, named above`);
       return exitCodes.incomplete;
+    } catch (error) {
+      if (!hasCode(error, 'CANCELLED')) throw error;
+      throw new PeerStoreError('CANCELLED', 'interrupted; what was stored so far is used by the next run', {
+        cause: error,
+      });
     } finally {
       progress.end();
       await cache.close();

@@ -1,6 +1,8 @@
 /** `check`: whether everything that the snapshots refer to is there. */
 import { systemClock } from '../../base/clock.js';
-import { chooseSnapshot, loadSnapshots } from '../../client/catalog.js';
+import { toHex } from '../../base/bytes.js';
+import { messageOf } from '../../base/errors.js';
+import { chooseSnapshot, loadCatalogs } from '../../client/catalog.js';
 import { check } from '../../client/check.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { startProgress } from '../progress.js';
@@ -17,8 +19,12 @@ export interface CheckArguments extends CommonArguments {
 export async function runCheck(args: CheckArguments, console: Console): Promise<ExitCode> {
   return withSession(args, console, async (session) => {
     const since = systemClock.monotonicMs();
-    const all = await loadSnapshots(session);
+    const { snapshots: all, unreadable } = await loadCatalogs(session);
     const snapshots = args.snapshot === undefined ? all : [chooseSnapshot(all, args.snapshot)];
+    for (const { device, error } of unreadable) {
+      const name = toHex(device).slice(0, 12);
+      console.err(`peerstore-client: the snapshots of device ${name} cannot be listed: ${messageOf(error)}`);
+    }
     const progress = startProgress(
       'checking',
       args.progress && !args.quiet,
@@ -35,18 +41,19 @@ export async function runCheck(args: CheckArguments, console: Console): Promise<
         progress: progress.add,
       });
       progress.end();
+      const findings = summary.findings + unreadable.length;
       const ms = systemClock.monotonicMs() - since;
-      if (args.json) console.out(JSON.stringify({ ...summary, seconds: Math.round(ms) / 1000 }));
+      if (args.json) console.out(JSON.stringify({ ...summary, findings, seconds: Math.round(ms) / 1000 }));
       else if (!args.quiet) {
         const read = args.readData ? ', all read' : '';
         const what = `${showCount(summary.snapshots, 'snapshot')}, ${showCount(summary.files, 'file')}, ${showCount(summary.blocks, 'block')}${read}`;
         console.out(
-          summary.findings === 0
+          findings === 0
             ? `${what}: everything is there (${showDuration(ms)})`
-            : `${what}: ${showCount(summary.findings, 'problem')}, named above`,
+            : `${what}: ${showCount(findings, 'problem')}, named above`,
         );
       }
-      return summary.findings === 0 ? exitCodes.done : exitCodes.damaged;
+      return findings === 0 ? exitCodes.done : exitCodes.damaged;
     } finally {
       progress.end();
     }

@@ -1,18 +1,20 @@
 /** What every client command starts from: the options they share, and a session opened with them. */
 import { systemClock } from '../../base/clock.js';
-import { hasCode, PeerStoreError } from '../../base/errors.js';
+import { PeerStoreError } from '../../base/errors.js';
 import { createLogger, type Logger } from '../../base/log.js';
 import { systemRandom } from '../../base/random.js';
 import { openSession, type Session } from '../../client/session.js';
+import { type Rates, throttled } from '../../client/throttle.js';
 import { certificateToPem, identify } from '../../identity/certificate.js';
 import { readKeyFile, readKeyFilePublic, type UserKeyFile } from '../../identity/key-file.js';
 import { deriveUserKeys } from '../../identity/user-secret.js';
 import { createTlsTransport } from '../../wire/tls.js';
-import { type Config, defaultKeyFile, loadConfig } from '../config.js';
+import { type Config, defaultKeyFile, loadConfig, variable } from '../config.js';
 import { pinnedKey } from '../pinned-key.js';
-import { askSecret, secretFromFile } from '../secrets.js';
+import { askSecret, lineFromFile } from '../secrets.js';
 import type { Console } from '../run.js';
 import { interruption } from '../signals.js';
+import { parseRate } from '../units.js';
 
 /** The options that every command takes, as yargs reads them. */
 export interface CommonArguments {
@@ -20,6 +22,8 @@ export interface CommonArguments {
   readonly peerKeyFile: string | undefined;
   readonly selfKeyFile: string | undefined;
   readonly passphraseFile: string | undefined;
+  readonly limitUpload: string | undefined;
+  readonly limitDownload: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly progress: boolean;
@@ -37,11 +41,14 @@ export interface Settings {
 export async function settingsOf(args: CommonArguments, console: Console): Promise<Settings> {
   const { env } = console;
   const config = await loadConfig(env);
-  const fromEnvironment = env['PEERSTORE_PEER_ADDR'];
+  const fromEnvironment = variable(env, 'PEERSTORE_PEER_ADDR');
   const named = args.peerAddr ?? (fromEnvironment === undefined ? undefined : fromEnvironment.split(','));
   return {
     selfKeyFile:
-      args.selfKeyFile ?? env['PEERSTORE_SELF_KEY_FILE'] ?? config.selfKeyFile ?? defaultKeyFile(env),
+      args.selfKeyFile ??
+      variable(env, 'PEERSTORE_SELF_KEY_FILE') ??
+      config.selfKeyFile ??
+      defaultKeyFile(env),
     peerAddrs: (named ?? config.peerAddrs ?? []).map((one) => one.trim()).filter((one) => one !== ''),
     // A remembered key belongs to the remembered address, not to another one.
     peerKeyFile: args.peerKeyFile ?? (named === undefined ? config.peerKeyFile : undefined),
@@ -51,8 +58,8 @@ export async function settingsOf(args: CommonArguments, console: Console): Promi
 
 /** The passphrase, from the file, the environment, or the person if a key file needs one. */
 export function givenPassphrase(args: CommonArguments, console: Console): string | undefined {
-  if (args.passphraseFile !== undefined) return secretFromFile(args.passphraseFile, 'passphrase');
-  return console.env['PEERSTORE_PASSPHRASE'];
+  if (args.passphraseFile !== undefined) return lineFromFile(args.passphraseFile, 'passphrase');
+  return variable(console.env, 'PEERSTORE_PASSPHRASE');
 }
 
 /** Messages of the program's inner parts, when something is wrong. */
@@ -83,6 +90,7 @@ export async function withSession<T>(
   console: Console,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
+  const rates = ratesOf(args);
   const settings = await settingsOf(args, console);
   const file = await unlock(settings.selfKeyFile, args, console);
   if (file.membership === undefined) {
@@ -109,25 +117,29 @@ export async function withSession<T>(
   const { signing, archiveSecret } = deriveUserKeys(file.secret);
   // With addresses named, those and no others: a person who names a peer wants that one.
   const addresses = settings.peerAddrs.length > 0 ? settings.peerAddrs : file.addresses;
+  const { signal, forget } = interruption();
   try {
     const session = await openSession({
       keys: { name: file.name, user: signing, device: file.device, archiveSecret },
-      transport,
+      transport: throttled(transport, clock, rates),
       entries: addresses.map((address) => ({ address })),
       clock,
       random: systemRandom,
       log,
-      signal: interruption(),
+      signal,
     });
     return await work(session);
-  } catch (error) {
-    if (hasCode(error, 'CANCELLED')) {
-      throw new PeerStoreError('CANCELLED', 'interrupted; what was stored so far is used by the next run', {
-        cause: error,
-      });
-    }
-    throw error;
   } finally {
+    forget();
     await transport.close();
   }
+}
+
+function ratesOf({ limitUpload, limitDownload }: CommonArguments): Rates {
+  return {
+    ...(limitUpload === undefined ? {} : { uploadBytesPerS: parseRate(limitUpload, '--limit-upload') }),
+    ...(limitDownload === undefined
+      ? {}
+      : { downloadBytesPerS: parseRate(limitDownload, '--limit-download') }),
+  };
 }

@@ -1,11 +1,10 @@
 /** `init`: makes the user's key file and registers the user. */
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 
 import { systemClock } from '../../base/clock.js';
 import { bytesEqual } from '../../base/bytes.js';
-import { messageOf, PeerStoreError } from '../../base/errors.js';
+import { PeerStoreError } from '../../base/errors.js';
 import { readFileIfThere } from '../../base/files.js';
 import { systemRandom } from '../../base/random.js';
 import { registerDevice } from '../../client/profile.js';
@@ -19,9 +18,9 @@ import {
   newUserSecret,
   toRecoveryPhrase,
 } from '../../identity/user-secret.js';
-import { makePrivateDirectory, saveConfig } from '../config.js';
+import { makePrivateDirectory, saveConfig, variable } from '../config.js';
 import { pinnedKey } from '../pinned-key.js';
-import { askSecret, secretFromFile } from '../secrets.js';
+import { askSecret, textFromFile } from '../secrets.js';
 import type { Console } from '../run.js';
 import { clientLog, type CommonArguments, givenPassphrase, settingsOf, withSession } from './context.js';
 
@@ -118,14 +117,8 @@ function report(
 
 function inviteText(args: InitArguments, console: Console): string {
   if (args.invite !== undefined) return args.invite;
-  if (args.inviteFile !== undefined) {
-    try {
-      return readFileSync(args.inviteFile, 'utf8');
-    } catch (error) {
-      throw new PeerStoreError('USAGE', `cannot read the invite: ${messageOf(error)}`, { cause: error });
-    }
-  }
-  const text = console.env['PEERSTORE_INVITE'];
+  if (args.inviteFile !== undefined) return textFromFile(args.inviteFile, 'invite');
+  const text = variable(console.env, 'PEERSTORE_INVITE');
   if (text === undefined) {
     throw new PeerStoreError(
       'USAGE',
@@ -139,7 +132,7 @@ async function recoveredSecret(args: InitArguments): Promise<Uint8Array> {
   const phrase =
     args.phraseFile === undefined
       ? await askSecret('Recovery phrase: ')
-      : secretFromFile(args.phraseFile, 'recovery phrase');
+      : textFromFile(args.phraseFile, 'recovery phrase');
   if (phrase === undefined) {
     throw new PeerStoreError(
       'USAGE',
