@@ -84,6 +84,11 @@ export class Membership {
     return this.#state;
   }
 
+  /** Whether this peer is a ring of one. */
+  get isAlone(): boolean {
+    return this.#state.successors.length === 0;
+  }
+
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
     return this.#routes.fingers;

@@ -149,6 +149,10 @@ export class Node {
       ),
       every('fixing fingers', intervals.fixFingersMs, () => this.membership.fixFingers()),
       every('looking for lost peers', intervals.lookAroundMs, () => this.membership.lookAround()),
+      // Peers that all start at once, as after a power cut, may find nobody at first: they do not stay apart for long.
+      every('looking for the ring', intervals.stabilizeMs, async () => {
+        if (this.membership.isAlone) await this.membership.lookAround();
+      }),
       every('remembering peers', intervals.rememberMs, () => this.#remembered.save()),
       every('emptying the trash', intervals.emptyTrashMs, () =>
         store.emptyTrash(clock.nowMs() - this.#policy.trashMs),

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { expect } from 'chai';
 
 import { exitCodes } from '../../src/cli/exit-codes.js';
@@ -118,4 +121,16 @@ describe('A ring whose peers are killed with -9', function () {
       await expectAllThere(ada, more);
     });
   }
+
+  it('comes together again when its peers found nobody at first, because one has moved', async () => {
+    const [first, second] = peers as unknown as [Peer, Peer, Peer];
+    const remembers = (): boolean => readFileSync(join(first.dataPath, 'peers')).includes(second.address);
+    await until('the one that will move to remember the other on disk', remembers);
+    for (const peer of peers) await kill(peer);
+    const moved = await lab.peer('moved', { dataPath: first.dataPath, args: [] });
+    const stayed = await lab.again(second);
+    for (const peer of [moved, stayed]) expect(peer.stderr()).to.include('this peer serves alone');
+    const met = async (): Promise<boolean> => (await lab.status(stayed)).successors.includes(moved.id);
+    await until('the two to find each other', met, 60_000);
+  });
 });
