@@ -383,6 +383,7 @@ describe('node: who may say what', () => {
     const attempts: readonly (() => Promise<unknown>)[] = [
       () => liar.call(two!.ref, 'notify', { peer: three!.ref }),
       () => liar.call(two!.ref, 'notify', { peer: stolen }),
+      () => liar.call(two!.ref, 'notify', { peer: { ...three!.ref, machine: one!.machine } }),
       () => liar.call(two!.ref, 'leave', leave),
       () => town.user.transport.call(two!.ref, 'notify', { peer: three!.ref }),
       () => town.user.transport.call(two!.ref, 'leave', leave),
