@@ -13,9 +13,10 @@ const signal = new AbortController().signal;
 
 /** A ring that stands still, with peers at these places, without fingers. Those in `dead` do not answer. */
 function ringOf(places: readonly number[], dead: readonly number[] = []) {
-  const at = (index: number): PeerRef => peerAt(places[(index + places.length) % places.length]!);
+  const peers = places.map(peerAt);
+  const at = (index: number): PeerRef => peers[(index + peers.length) % peers.length]!;
   const states = new Map<string, RingState>(
-    places.map((place, index) => {
+    peers.map((self, index) => {
       const count = Math.min(16, places.length - 1);
       const successors = Array.from({ length: count }, (_, step) => at(index + 1 + step));
       return [
@@ -24,6 +25,7 @@ function ringOf(places: readonly number[], dead: readonly number[] = []) {
       ];
     }),
   );
+  const far = peers.filter((_, index) => index % 50 === 0);
   let calls = 0;
   const call = (to: PeerRef, method: string, request: { key: PeerRef['id'] }): Promise<unknown> => {
     calls += 1;
@@ -31,7 +33,6 @@ function ringOf(places: readonly number[], dead: readonly number[] = []) {
     if (state === undefined || dead.includes(parseInt(to.id, 16))) {
       return Promise.reject(new PeerStoreError('UNREACHABLE', `nobody at ${to.address}`));
     }
-    const far = [...states.values()].filter((_, index) => index % 50 === 0).map(({ self }) => self);
     return Promise.resolve({
       response: method === 'successor' ? lookupStep(state, far, request.key) : state,
     });

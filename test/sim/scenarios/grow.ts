@@ -4,11 +4,11 @@
  *
  * The protocol assumes that a crash leaves everybody a live successor; where it would not, another peer is chosen.
  */
-import { idFromBytes } from '../../src/ring/identifier.js';
-import type { SimulatedPeer } from './peer.js';
-import { oneLiveSuccessor } from './rules.js';
-import { commonFigures, LookupFigures, type Scenario, type ScenarioOptions } from './scenario.js';
-import { World } from './world.js';
+import { idFromBytes } from '../../../src/ring/identifier.js';
+import type { SimulatedPeer } from '../peer.js';
+import { oneLiveSuccessor } from '../rules.js';
+import { commonFigures, LookupFigures, type Scenario, type ScenarioOptions } from '../scenario.js';
+import { World } from '../world.js';
 
 export const grow: Scenario = {
   async run({ seed, peers: wanted = 30 }: ScenarioOptions) {
