@@ -19,10 +19,7 @@ function ringOf(places: readonly number[], dead: readonly number[] = []) {
     peers.map((self, index) => {
       const count = Math.min(16, places.length - 1);
       const successors = Array.from({ length: count }, (_, step) => at(index + 1 + step));
-      return [
-        peerAt(place).id,
-        { self: peerAt(place), predecessor: count === 0 ? null : at(index - 1), successors },
-      ];
+      return [self.id, { self, predecessor: count === 0 ? null : at(index - 1), successors }];
     }),
   );
   const far = peers.filter((_, index) => index % 50 === 0);
