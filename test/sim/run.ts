@@ -1,7 +1,7 @@
 /** `npm run sim -- SCENARIO --seed N [--peers N]`: one simulation. The last line of its output is JSON. */
 import { parseArgs } from 'node:util';
 
-import { grow } from './grow.js';
+import { grow } from './scenarios/grow.js';
 import type { Scenario } from './scenario.js';
 
 const scenarios: Readonly<Record<string, Scenario>> = { grow };

@@ -1,4 +1,5 @@
 /** What all scenarios report: the fields that scripts read, and those of the scenario's own. */
+import { Tally } from './figures.js';
 import type { World } from './world.js';
 
 export interface ScenarioOptions {
@@ -31,13 +32,13 @@ export interface Scenario {
 
 /** Counts what lookups cost. */
 export class LookupFigures {
-  readonly #hops: number[] = [];
-  #timeouts = 0;
+  readonly #paths = new Tally();
+  readonly #timeouts = new Tally();
   #failed = 0;
 
   answered(hops: number, failures: number): void {
-    this.#hops.push(hops);
-    this.#timeouts += failures;
+    this.#paths.add(hops);
+    this.#timeouts.add(failures);
   }
 
   /** A lookup that gave no answer, or a wrong one. */
@@ -46,15 +47,12 @@ export class LookupFigures {
   }
 
   figures(): Pick<Figures, 'lookups' | 'failed' | 'pathMean' | 'pathP99' | 'timeoutsMean'> {
-    const sorted = [...this.#hops].sort((a, b) => a - b);
-    const count = sorted.length;
-    const mean = (total: number): number => (count === 0 ? 0 : Number((total / count).toFixed(3)));
     return {
-      lookups: count + this.#failed,
+      lookups: this.#paths.count + this.#failed,
       failed: this.#failed,
-      pathMean: mean(sorted.reduce((sum, hops) => sum + hops, 0)),
-      pathP99: sorted[Math.max(0, Math.ceil(count * 0.99) - 1)] ?? 0,
-      timeoutsMean: mean(this.#timeouts),
+      pathMean: this.#paths.mean,
+      pathP99: this.#paths.percentile(0.99),
+      timeoutsMean: this.#timeouts.mean,
     };
   }
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { aloneState, type RingState } from '../../src/ring/state.js';
 import { peerAt } from '../ring/fixtures.js';
-import { grow } from './grow.js';
+import { grow } from './scenarios/grow.js';
 import { type Member, ringRules, whyNotIdeal } from './rules.js';
 import { VirtualClock } from './virtual-clock.js';
 
