@@ -1,4 +1,6 @@
 /** What every use case of the client stands on: the user's identity, the ring as it is seen, and what is read and written through it. */
+import { setMaxListeners } from 'node:events';
+
 import type { Clock } from '../base/clock.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
@@ -65,6 +67,8 @@ export interface Session {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { keys, transport, entries, clock, random, log, signal } = options;
+  // Every call in hand listens to it: that is no leak.
+  if (signal !== undefined) setMaxListeners(0, signal);
   const until = signal === undefined ? {} : { signal };
   const retryForMs = options.retryForMs ?? limits.clientRetryMs;
   const view = new RingView({ transport, clock, entries, ...until });
