@@ -164,6 +164,20 @@ describe('a client of a ring with faults', () => {
     expect(unreadable.map(({ error }) => error.code)).to.deep.equal(['MISSING']);
   });
 
+  it('adds no snapshot to a list that it cannot read, and says what to do', async () => {
+    await makeSnapshot();
+    for (const id of await ring.blocks()) for (const { disk } of ring.peers) disk.lost.add(id);
+    try {
+      await backUp(await fresh(), [source()]);
+      expect.fail('it was added');
+    } catch (error) {
+      expect((error as PeerStoreError).code).to.equal('MISSING');
+      expect((error as PeerStoreError).message).to.include('init --recover');
+    }
+    for (const { disk } of ring.peers) disk.lost.clear();
+    expect((await loadSnapshots(await fresh())).length).to.equal(1);
+  });
+
   it('goes on when one peer is gone, during a backup and after it', async () => {
     mkdirSync(source());
     for (let at = 0; at < 12; at += 1) {
