@@ -86,10 +86,31 @@ export async function loadSnapshots(session: Session): Promise<readonly Snapshot
   return snapshots;
 }
 
+/** This device's catalog. Without it nothing may be added: a new list would leave out what the old one has. */
+async function ownCatalog(session: Session): Promise<DeviceCatalog & { readonly before: Snapshot[] }> {
+  try {
+    const device = await loadDevice(session, session.keys.device.publicKey);
+    const before: Snapshot[] = [];
+    if (device.head !== undefined) {
+      for await (const one of session.reader.readCatalog(device.head.catalog)) before.push(one);
+    }
+    return { ...device, before };
+  } catch (error) {
+    if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
+    throw new PeerStoreError(
+      error.code,
+      `the list of this device's snapshots cannot be read, so none can be added (${error.message}): start the peers ` +
+        'that are missing, or go on as another device, with peerstore-client init --recover and another key file',
+      { cause: error },
+    );
+  }
+}
+
 /**
  * Adds a snapshot to this device's catalog. Everything that it refers to has to be stored already. When it returns,
  * the snapshot is in the ring; when it throws, it may be there, and a backup that runs again finds out.
- * @throws PeerStoreError CONFLICT when other processes of this device keep adding snapshots at the same time.
+ * @throws PeerStoreError MISSING or DAMAGED when this device's catalog cannot be read; CONFLICT when other processes of
+ *   this device keep adding snapshots at the same time.
  */
 export async function addSnapshot(
   session: Session,
@@ -98,11 +119,7 @@ export async function addSnapshot(
 ): Promise<void> {
   const { device } = session.keys;
   for (let attempt = 1; ; attempt += 1) {
-    const { sequence, head } = await loadDevice(session, device.publicKey);
-    const before: Snapshot[] = [];
-    if (head !== undefined) {
-      for await (const one of session.reader.readCatalog(head.catalog)) before.push(one);
-    }
+    const { sequence, head, before } = await ownCatalog(session);
     // Written by an attempt that was told of a failure after it had succeeded.
     if (before.some(({ id }) => id === snapshot.id)) return;
     const draft = await writer.writeCatalog([...before, snapshot]);

@@ -8,7 +8,7 @@ import type { Logger } from '../base/log.js';
 import type { Random } from '../base/random.js';
 import { sha256, toHex } from '../base/bytes.js';
 import { type Id, type PeerRef, shortId, type Transport } from '../wire/index.js';
-import { firstAnswer } from './first-answer.js';
+import { whileMember } from './member-call.js';
 import { isBusy, isPassing, retrying, type RetryOptions } from './retry.js';
 import type { RingView } from './ring-view.js';
 
@@ -34,9 +34,6 @@ const blocksAtOnce = 16;
 const questionsAtOnce = 16;
 /** Rounds through all holders before a block counts as missing: a ring in motion may name the wrong ones once. */
 const readRounds = 3;
-/** After how long the ring is asked whether the holder of a block is still there: it knows of a silent one in seconds. */
-const patienceMs = 5_000;
-
 export class RemoteBlocks {
   readonly #options: RemoteOptions;
   readonly #retry: RetryOptions;
@@ -54,18 +51,15 @@ export class RemoteBlocks {
    * @throws PeerStoreError NO_SPACE, TOO_FEW_COPIES, UNREACHABLE, BUSY beyond the retries, CANCELLED.
    */
   async put(id: Id, bytes: Uint8Array): Promise<{ isNew: boolean }> {
+    const { transport } = this.#options;
     return this.#queue.add(() =>
-      retrying(this.#retry, () =>
-        this.#atOwner(id, async (owner) => {
-          const { response } = await this.#options.transport.call(
-            owner,
-            'postBlock',
-            { id },
-            { ...this.#signal(), body: bytes },
-          );
-          return { isNew: response.isNew };
-        }),
-      ),
+      retrying(this.#retry, async () => {
+        const owner = await this.#ownerOf(id);
+        const { response } = await this.#at(owner, id, (signal) =>
+          transport.call(owner, 'postBlock', { id }, { signal, body: bytes }),
+        );
+        return { isNew: response.isNew };
+      }),
     );
   }
 
@@ -107,49 +101,29 @@ export class RemoteBlocks {
     );
   }
 
+  /** One round: each holder in its turn. */
   async #getFromAny(id: Id, range: Range | undefined): Promise<Uint8Array> {
-    const { view, clock, signal } = this.#options;
-    const holders = await view.holders(id);
-    const result = await firstAnswer(
-      {
-        clock,
-        patienceMs,
-        isGone: (holder) => this.#isGone(holder, id),
-        ...(signal === undefined ? {} : { signal }),
-      },
-      holders,
-      (holder, until) => this.#getFrom(holder, id, range, until),
-    );
-    if ('answer' in result) return result.answer;
+    const { view } = this.#options;
+    const failures: unknown[] = [];
+    for (const holder of await view.holders(id)) {
+      try {
+        return await this.#getFrom(holder, id, range);
+      } catch (error) {
+        if (hasCode(error, 'CANCELLED')) throw error;
+        failures.push(error);
+      }
+    }
     view.invalidate();
-    const cancelled = result.failures.find((error) => hasCode(error, 'CANCELLED'));
-    if (cancelled !== undefined) throw cancelled;
-    const busy = result.failures.find(isBusy);
+    const busy = failures.find(isBusy);
     if (busy !== undefined) throw busy;
-    const telling = result.failures.find((error) => !hasCode(error, 'NOT_FOUND'));
-    const reason = telling === undefined ? 'no peer has it' : `the last failure: ${messageOf(telling)}`;
+    const telling = failures.find((error) => !hasCode(error, 'NOT_FOUND'));
+    const reason = telling === undefined ? 'no peer has it' : `a failure on the way: ${messageOf(telling)}`;
     throw new PeerStoreError('MISSING', `block ${id} cannot be read: ${reason}`, { cause: telling });
   }
 
-  /** Whether the ring does not name a peer among a block's holders any more. */
-  async #isGone(holder: PeerRef, id: Id): Promise<boolean> {
-    this.#options.view.invalidate();
-    try {
-      return !(await this.#options.view.holders(id)).some((peer) => peer.id === holder.id);
-    } catch (error) {
-      this.#options.log.debug('cannot tell whether a peer is gone', { error: messageOf(error) });
-      return false;
-    }
-  }
-
-  async #getFrom(
-    holder: PeerRef,
-    id: Id,
-    range: Range | undefined,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
+  async #getFrom(holder: PeerRef, id: Id, range: Range | undefined): Promise<Uint8Array> {
     const { transport, log } = this.#options;
-    const { body } = await this.#at(holder, () =>
+    const { body } = await this.#at(holder, id, (signal) =>
       transport.call(holder, 'getBlock', { id, ...range }, { signal }),
     );
     if (range === undefined ? toHex(sha256(body)) === id : body.length === range.length) return body;
@@ -160,8 +134,12 @@ export class RemoteBlocks {
 
   /** Asks the peer responsible for these blocks which of them are stored. */
   async #ask(owner: PeerRef, keys: readonly Id[], present: Map<Id, boolean>): Promise<void> {
+    const [first] = keys;
+    if (first === undefined) return;
     const { response } = await this.#questions.add(() =>
-      this.#at(owner, () => this.#options.transport.call(owner, 'hasBlocks', { ids: keys }, this.#signal())),
+      this.#at(owner, first, (signal) =>
+        this.#options.transport.call(owner, 'hasBlocks', { ids: keys }, { signal }),
+      ),
     );
     for (const [at, id] of keys.entries()) present.set(id, response.present[at] === true);
   }
@@ -190,23 +168,14 @@ export class RemoteBlocks {
     return owner;
   }
 
-  async #atOwner<T>(key: Id, act: (owner: PeerRef) => Promise<T>): Promise<T> {
-    const owner = await this.#ownerOf(key);
-    return this.#at(owner, () => act(owner));
-  }
-
-  /** Does something at a peer, and lets the view know what its failure says about the ring. */
-  async #at<T>(peer: PeerRef, act: () => Promise<T>): Promise<T> {
+  /** Calls a peer as a holder of a key, and lets the view know what its failure says about the ring. */
+  async #at<T>(peer: PeerRef, key: Id, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await act();
+      return await whileMember(this.#options, peer, key, call);
     } catch (error) {
       if (hasCode(error, 'UNREACHABLE', 'TIMEOUT')) this.#options.view.suspect(peer);
-      else if (isPassing(error) && !hasCode(error, 'BUSY')) this.#options.view.invalidate();
+      else if (isPassing(error) && !isBusy(error)) this.#options.view.invalidate();
       throw error;
     }
-  }
-
-  #signal(): { signal?: AbortSignal } {
-    return this.#options.signal === undefined ? {} : { signal: this.#options.signal };
   }
 }

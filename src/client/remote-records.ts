@@ -2,6 +2,7 @@
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { openRecord, recordId, type SignedRecord } from '../identity/record.js';
 import { type Id, type PeerRef, shortId } from '../wire/index.js';
+import { whileMember } from './member-call.js';
 import type { RemoteOptions } from './remote-blocks.js';
 import { retrying } from './retry.js';
 
@@ -61,17 +62,14 @@ export class RemoteRecords {
   async put(bytes: Uint8Array): Promise<void> {
     const record = openRecord(bytes);
     const id = recordId(record.kind, record.writer, record.name);
-    const { transport, view, signal } = this.#options;
+    const { transport, view } = this.#options;
     await retrying(this.#options, async () => {
       const [owner] = await view.holders(id);
       if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
+      const method = record.deleted ? 'deleteRecord' : 'postRecord';
       try {
-        const method = record.deleted ? 'deleteRecord' : 'postRecord';
-        await transport.call(
-          owner,
-          method,
-          { id },
-          { body: bytes, ...(signal === undefined ? {} : { signal }) },
+        await whileMember(this.#options, owner, id, (signal) =>
+          transport.call(owner, method, { id }, { signal, body: bytes }),
         );
       } catch (error) {
         if (hasCode(error, 'UNREACHABLE', 'TIMEOUT')) view.suspect(owner);
@@ -82,13 +80,10 @@ export class RemoteRecords {
   }
 
   async #ask(holder: PeerRef, id: Id): Promise<Vote> {
-    const { transport, view, log, signal } = this.#options;
+    const { transport, view, log } = this.#options;
     try {
-      const { body } = await transport.call(
-        holder,
-        'getRecord',
-        { id },
-        signal === undefined ? {} : { signal },
+      const { body } = await whileMember(this.#options, holder, id, (signal) =>
+        transport.call(holder, 'getRecord', { id }, { signal }),
       );
       return { kind: 'record', record: openRecord(body, id) };
     } catch (error) {

@@ -67,7 +67,8 @@ export interface Session {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { keys, transport, entries, clock, random, log, signal } = options;
-  if (signal !== undefined) setMaxListeners(0, signal); // every request listens: that is no leak
+  // Every call in hand listens to it: that is no leak.
+  if (signal !== undefined) setMaxListeners(0, signal);
   const until = signal === undefined ? {} : { signal };
   const retryForMs = options.retryForMs ?? limits.clientRetryMs;
   const view = new RingView({ transport, clock, entries, ...until });
