@@ -10,6 +10,8 @@ export class Tasks {
   readonly #capacity: number;
   readonly #cancelled: string;
   readonly #running = new Set<Promise<void>>();
+  /** Those who wait for a task to end. */
+  readonly #waiting: (() => void)[] = [];
   #weight = 0;
   #failure: { readonly error: unknown } | undefined;
 
@@ -35,7 +37,8 @@ export class Tasks {
   /** Starts a task as soon as there is room for its weight; resolves when it has started. */
   async start(weight: number, task: () => Promise<void>): Promise<void> {
     while (this.#weight > 0 && this.#weight + weight > this.#capacity) {
-      await Promise.race(this.#running);
+      // Not Promise.race: each would leave something behind on a task that runs for long.
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
       this.check();
     }
     this.#weight += weight;
@@ -67,6 +70,7 @@ export class Tasks {
       .finally(() => {
         done();
         this.#running.delete(running);
+        for (const wake of this.#waiting.splice(0)) wake();
       });
     this.#running.add(running);
   }
