@@ -64,7 +64,7 @@ export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSigna
 }
 
 function openConnection(
-  { clock, log, budget }: TlsContext,
+  { clock, log, memory }: TlsContext,
   to: Endpoint,
   stream: TLSSocket,
   identity: Identity,
@@ -76,7 +76,7 @@ function openConnection(
     remote: to.address,
     identity,
     bounds: memberBounds,
-    budget,
+    memory,
     idleMs: limits.connectionIdleMs,
     explain: (error) => explainFailure(to.address, error),
   });

@@ -4,9 +4,10 @@ import type { SecureContextOptions } from 'node:tls';
 
 import type { Clock } from '../base/clock.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
+import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import type { Identity } from './identity.js';
-import type { BodyBudget } from './incoming.js';
+import { ByteBudget, type ConnectionMemory } from './budget.js';
 import { keyFingerprint, type Trust } from './tls-verify.js';
 
 /** Our own place in the ring. */
@@ -36,7 +37,7 @@ export interface TlsContext {
   /** Versions, key and certificates. */
   readonly secure: SecureContextOptions;
   readonly trust: Trust;
-  readonly budget: BodyBudget;
+  readonly memory: ConnectionMemory;
   readonly hasCredentials: boolean;
   readonly pinnedKeys: ReadonlyMap<string, Uint8Array>;
 }
@@ -51,7 +52,7 @@ export function tlsReason(error: unknown): string {
  * Reads keys and certificates.
  * @throws PeerStoreError USAGE when there is neither a certificate nor a fingerprint to know the ring by.
  */
-export function createTlsContext(options: TlsTransportOptions, budget: BodyBudget): TlsContext {
+export function createTlsContext(options: TlsTransportOptions): TlsContext {
   const { clock, log, credentials, identify } = options;
   const authority = credentials && new X509Certificate(credentials.authorityPem);
   const authorityFingerprint = authority ? keyFingerprint(authority) : options.authorityFingerprint;
@@ -75,7 +76,10 @@ export function createTlsContext(options: TlsTransportOptions, budget: BodyBudge
       }),
     },
     trust: { clock, authorityFingerprint, identify, ...(authority && { authority }) },
-    budget,
+    memory: {
+      requestBodies: new ByteBudget(limits.requestBodyBytesInFlight),
+      answers: new ByteBudget(limits.answerBytesUnsent),
+    },
     hasCredentials: credentials !== undefined,
     pinnedKeys: options.pinnedKeys ?? new Map<string, Uint8Array>(),
   };
