@@ -105,6 +105,18 @@ export function text(maxBytes: number): Codec<string> {
   };
 }
 
+/** A text that is shown to people: without control characters, which a terminal would obey. */
+export function printable(maxBytes: number): Codec<string> {
+  return mapped(
+    text(maxBytes),
+    (value, path) => {
+      if (/\p{Cc}/u.test(value)) throw wrong(path, 'free of control characters');
+      return value;
+    },
+    (value) => value,
+  );
+}
+
 /** One of a few texts. */
 export function oneOf<const T extends string>(...values: readonly T[]): Codec<T> {
   return {

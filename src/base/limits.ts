@@ -25,10 +25,20 @@ export const limits = Object.freeze({
   requestsPerConnection: 1024,
   /** Bytes of request bodies a peer holds at once, whatever the number of connections. Beyond: BUSY. */
   requestBodyBytesInFlight: 64 * MiB,
+  /** The same for one caller: whoever never finishes its bodies leaves the other half to the others. */
+  callerRequestBodyBytes: 32 * MiB,
+  /** Bytes of answers that a peer holds until their callers take them. Beyond: BUSY. */
+  answerBytesUnsent: 256 * MiB,
+  /** The same for one caller: some times what a client reads ahead. */
+  callerAnswerBytes: 64 * MiB,
   /** Bytes written to a socket and not yet taken by it, before a sender waits. */
   writeBufferBytes: 4 * MiB,
+  /** Bytes that a socket is given at a time: what it takes of them shows whether the other side still reads. */
+  writeAtOnceBytes: 1 * MiB,
   /** Connections without a certificate at the same time: enrolling is rare. */
   strangerConnections: 64,
+  /** Connections of one peer or user: some for each program of each device; a sixteenth of all. */
+  callerConnections: 256,
   /** How long a caller without a certificate may stay connected. */
   strangerConnectionMs: 10 * second,
   /** TCP and TLS handshake. */
@@ -237,7 +247,19 @@ atMost(limits.recordBytes, limits.frameBodyBytes, 'a record fits a frame');
 atMost(limits.hasBlocksIds * 34 + KiB, limits.frameHeaderBytes, 'the ids of a full HasBlocks fit a header');
 atMost(limits.replicasMax, limits.successorListLength, 'a successor list names the holders of a key');
 atMost(limits.restoreLargeFileWeight, limits.restoreFilesAtOnce, 'a large file can be restored');
-atMost(4 * limits.frameBodyBytes, limits.requestBodyBytesInFlight, 'a few blocks can be received at once');
+atMost(4 * limits.frameBodyBytes, limits.callerRequestBodyBytes, 'a few blocks can be received at once');
+atMost(
+  2 * limits.callerRequestBodyBytes,
+  limits.requestBodyBytesInFlight,
+  'one caller leaves room for others',
+);
+atMost(4 * limits.callerAnswerBytes, limits.answerBytesUnsent, 'one caller leaves room for others');
+atMost(
+  limits.archiveReadAheadBytes + 2 * limits.frameBodyBytes,
+  limits.callerAnswerBytes,
+  'what a reader asks for ahead can wait for it',
+);
+atMost(16 * limits.callerConnections, limits.acceptedConnections, 'one caller leaves room for others');
 atMost(limits.recordValueBytes + KiB, limits.recordBytes, 'a full value and its envelope fit a record');
 atMost(2 * limits.recordNameBytes + 128, KiB, "a record's names, numbers and signature fit its envelope");
 atMost(limits.certificateNonces * 34 + KiB, limits.certificateBytes, 'a certificate holds its nonces');

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { publicKeyFromPem } from '../identity/keys.js';
-import { canonicalAddress } from '../wire/address.js';
 
 /**
  * Reads a peer's `publickey.pem`.
@@ -26,5 +25,5 @@ export function pinnedKey(
       cause: error,
     });
   }
-  return new Map([[canonicalAddress(address), publicKeyFromPem(pem, keyFile)]]);
+  return new Map([[address, publicKeyFromPem(pem, keyFile)]]);
 }

@@ -62,6 +62,7 @@ export async function serve(options: ServeOptions, console: Console): Promise<vo
   const log = createLogger({ level: options.logLevel, format: options.logFormat, clock, write: console.err });
   const dataPath = resolve(options.dataPath);
   parseAddress(options.address);
+  if (options.advertise !== undefined) parseAddress(options.advertise);
   const pinnedKeys = pinnedKey(options.initialPeerAddress, options.initialPeerKeyFile);
   const lock = await takeDataPath(dataPath);
   try {
@@ -117,21 +118,24 @@ export async function serve(options: ServeOptions, console: Console): Promise<vo
         },
         entries,
       );
-      const admin = await serveAdmin(dataPath, log, async (command, args) => {
-        switch (command) {
-          case 'status':
-            return serverStatus(node.status());
-          case 'invite':
-            return makeInvite(home, ledger, node.self.address, args);
-          default:
-            throw new PeerStoreError('USAGE', `this peer does not know the command ${command}`);
-        }
-      });
-      console.out(`ready ${node.self.address} ${node.self.id}`);
-      const signal = await untilStopped(log);
-      log.info('stopping: finishing what is in hand and telling the neighbours', { signal });
-      await admin.close();
-      await node.stop();
+      try {
+        const admin = await serveAdmin(dataPath, log, async (command, args) => {
+          switch (command) {
+            case 'status':
+              return serverStatus(node.status());
+            case 'invite':
+              return makeInvite(home, ledger, node.self.address, args);
+            default:
+              throw new PeerStoreError('USAGE', `this peer does not know the command ${command}`);
+          }
+        });
+        console.out(`ready ${node.self.address} ${node.self.id}`);
+        const signal = await untilStopped(log);
+        log.info('stopping: finishing what is in hand and telling the neighbours', { signal });
+        await admin.close();
+      } finally {
+        await node.stop();
+      }
     } finally {
       await store.close();
     }
@@ -211,7 +215,7 @@ async function enterRing(
     // The way back into the ring first: with the certificate the invite is not needed any more.
     await memory.save(enrolled.peers.map((peer) => ({ peer, lastSeenMs: clock.nowMs() })));
     const home = await savePeerCertificate(dataPath, enrolled.certificate, enrolled.authority, tools);
-    log.info('was admitted to the ring', { through: addresses[0] });
+    log.info('was admitted to the ring', { through: enrolled.through });
     return { home, entries: enrolled.peers };
   } finally {
     await transport.close();

@@ -16,6 +16,8 @@ export interface Enrolled {
   readonly certificate: Uint8Array;
   readonly authority: AuthorityCertificate;
   readonly identity: PeerIdentity | UserIdentity;
+  /** The address whose peer did it. */
+  readonly through: string;
   /** Peers to begin with. */
   readonly peers: readonly PeerRef[];
 }
@@ -41,9 +43,9 @@ export function strangerTransport(fingerprint: Uint8Array, tools: EnrollTools): 
 }
 
 /**
- * Shows an invite to the peers at these addresses, one after the other, until one answers.
+ * Shows an invite to the peers at these addresses, one after the other, until one of them may admit and answers.
  * @throws PeerStoreError NOT_ADMITTED when the invite is refused or the ring is not the one that it names; CONFLICT when
- *   the user's name is taken; UNREACHABLE, naming every address, when nobody answers.
+ *   the user's name is taken; UNREACHABLE, naming every address, when no peer that may admit answers.
  */
 export async function enrollThrough(
   transport: Transport,
@@ -58,14 +60,20 @@ export async function enrollThrough(
       const { response } = await transport.call({ address }, 'enroll', enrollRequest(invite, keys));
       const authority = readAuthority(response.authority, "the ring's certificate");
       const identity = checkGranted(response.certificate, authority, invite, keys, nowMs);
-      return { certificate: response.certificate, authority, identity, peers: response.peers };
+      return {
+        certificate: response.certificate,
+        authority,
+        identity,
+        through: address,
+        peers: response.peers,
+      };
     } catch (error) {
-      if (!hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'BUSY')) throw error;
+      if (!hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'BUSY', 'NOT_RESPONSIBLE')) throw error;
       failures.push(`${address} (${messageOf(error)})`);
     }
   }
   throw new PeerStoreError(
     'UNREACHABLE',
-    `no peer answered at the addresses of the invite: ${failures.join('; ')}. Is peerstore-server running there?`,
+    `no peer that can admit anybody answered: ${failures.join('; ')}. Is peerstore-server running there?`,
   );
 }

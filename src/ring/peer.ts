@@ -1,5 +1,5 @@
 /** What one peer knows of another: enough to call it and to choose it as a holder. */
-import { optional, struct, text, type Codec } from '../base/codec.js';
+import { optional, printable, struct, type Codec } from '../base/codec.js';
 import { limits } from '../base/limits.js';
 import { type Id, idCodec } from './identifier.js';
 
@@ -23,6 +23,6 @@ export function isSamePeer(a: PeerRef | null | undefined, b: PeerRef): boolean {
 export const peerCodec: Codec<PeerRef> = struct({
   id: idCodec,
   machine: idCodec,
-  address: text(limits.addressBytes),
-  zone: optional(text(limits.zoneBytes)),
+  address: printable(limits.addressBytes),
+  zone: optional(printable(limits.zoneBytes)),
 });

@@ -46,5 +46,5 @@ export function addressToCall(text: string): Address {
  * @throws PeerStoreError USAGE as {@link addressToCall} does.
  */
 export function canonicalAddress(text: string): string {
-  return formatAddress(addressToCall(text));
+  return formatAddress(addressToCall(text)).toLowerCase();
 }

@@ -11,8 +11,8 @@ import {
   nullable,
   oneOf,
   optional,
+  printable,
   struct,
-  text,
 } from '../base/codec.js';
 import { limits } from '../base/limits.js';
 import { idCodec } from '../ring/identifier.js';
@@ -214,7 +214,7 @@ export const methods = {
     request: nothing,
     response: struct({
       self: peerCodec,
-      version: text(64),
+      version: printable(64),
       keys: sizeBytes,
       bytes: sizeBytes,
       capacityBytes: nullable(sizeBytes),

@@ -13,10 +13,11 @@ import { asPeerStoreError, fromWireError, toWireError } from './errors.js';
 import { encodeFrame, type FrameHeader } from './frame.js';
 import { type FrameBounds, FrameParser } from './frame-parser.js';
 import type { Identity } from './identity.js';
-import { type BodyBudget, IncomingCalls } from './incoming.js';
+import type { ConnectionMemory } from './budget.js';
+import { IncomingCalls } from './incoming.js';
 import { Outbox } from './outbox.js';
 import { OutgoingCalls, UnsentError } from './outgoing.js';
-import type { UntypedReply } from './serve.js';
+import type { OutgoingFrame, UntypedReply } from './serve.js';
 import type { CallOptions, Dispatch } from './transport.js';
 
 export interface ConnectionOptions {
@@ -31,7 +32,7 @@ export interface ConnectionOptions {
   readonly bounds: FrameBounds;
   /** Carries out the other side's requests; without it they are refused. */
   readonly dispatch?: Dispatch;
-  readonly budget: BodyBudget;
+  readonly memory: ConnectionMemory;
   /** The connection is closed after this long with nothing in flight. */
   readonly idleMs: number;
   /** What a failure of the stream means; by default UNREACHABLE. */
@@ -53,14 +54,15 @@ export class Connection {
   /** Set while the requests in hand are given time to end. */
   #isEnding = false;
   #lastActiveMs: number;
-  #pausedAtMs: number | undefined;
+  /** What was seen last of a stream that had bytes to take: how many it had taken, and since when it is that many. */
+  #writing: { readonly takenBytes: number; readonly sinceMs: number } | undefined;
   #watch: Timer | undefined;
 
   constructor(options: ConnectionOptions) {
-    const { stream, clock, log, remote, identity, dispatch, budget } = options;
+    const { stream, clock, log, remote, identity, dispatch, memory } = options;
     this.#options = options;
     this.#stream = stream;
-    this.#outbox = new Outbox(stream);
+    this.#outbox = new Outbox(stream, (bytes) => memory.answers.giveBack(bytes));
     this.#outgoing = new OutgoingCalls(clock, remote, this.#outbox);
     this.#parser = new FrameParser(options.bounds, {
       onHeader: (header, bodyBytes) => this.#onHeader(header, bodyBytes),
@@ -71,10 +73,8 @@ export class Connection {
       log,
       caller: identity,
       dispatch,
-      budget,
-      send: ({ frame, body }) => {
-        if (this.#ended === undefined) this.#outbox.add(frame, body);
-      },
+      budget: memory.requestBodies,
+      send: (answer) => this.#answer(answer),
       dropBody: () => this.#parser.dropBody(),
       onIdle: () => {
         this.#lastActiveMs = clock.monotonicMs();
@@ -95,9 +95,9 @@ export class Connection {
     return this.#ended === undefined && !this.#isEnding;
   }
 
-  /** Whether neither side waits for an answer. */
+  /** Whether neither side waits for an answer, or for the end of one. */
   get isIdle(): boolean {
-    return this.#outgoing.size === 0 && this.#incoming.size === 0;
+    return this.#outgoing.size === 0 && this.#incoming.size === 0 && this.#outbox.isEmpty;
   }
 
   /** See Transport.call. Rejects with UnsentError when the request was certainly not written. */
@@ -136,6 +136,7 @@ export class Connection {
       this.#breakOff(error);
       return;
     }
+    // A caller goes on reading: were both sides to wait for the other to read, they would wait for ever.
     if (this.#options.dispatch !== undefined && this.#outbox.isFull) this.#pause();
   }
 
@@ -165,11 +166,27 @@ export class Connection {
   /** The other side does not take its answers: no more of its requests are read until it has. */
   #pause(): void {
     this.#stream.pause();
-    this.#pausedAtMs = this.#options.clock.monotonicMs();
-    this.#outbox.whenRoom(() => {
-      this.#pausedAtMs = undefined;
-      this.#stream.resume();
-    });
+    this.#outbox.whenRoom(() => this.#stream.resume());
+  }
+
+  /** @returns false when there is no memory to keep the answer in. */
+  #answer({ frame, body }: OutgoingFrame): boolean {
+    if (this.#ended !== undefined) return true;
+    const heldBytes = frame.length + body.length;
+    if (this.#options.memory.answers.tryTake(heldBytes)) {
+      this.#outbox.add(frame, body, heldBytes);
+      return true;
+    }
+    // Not even for the few bytes of a refusal: the answers before it have to be taken first.
+    if (body.length === 0) this.#closeUnread();
+    return false;
+  }
+
+  /** The other side asks and does not read. */
+  #closeUnread(): void {
+    const { log, remote } = this.#options;
+    log.warn('closed a connection: the other side does not read what it is sent', { remote });
+    this.abort(new PeerStoreError('UNREACHABLE', `${remote} does not read what it is sent`));
   }
 
   /** The other side broke the protocol: one line in the log, and the end of this connection. */
@@ -200,7 +217,8 @@ export class Connection {
 
   /** Every answer is queued: sends them and says goodbye. */
   #finish(): void {
-    this.#outbox.flush();
+    if (this.#ended !== undefined) return;
+    this.#outbox.flush(Infinity);
     this.#settle(new PeerStoreError('UNREACHABLE', `the connection to ${this.#options.remote} was closed`));
     endStream(this.#stream, this.#options.clock);
   }
@@ -219,12 +237,11 @@ export class Connection {
 
   /** Closes the connection when nothing happens on it: nothing asked, or nothing taken by the other side. */
   #watchStillness(delayMs: number): void {
-    const { clock, idleMs, remote, log } = this.#options;
+    const { clock, idleMs } = this.#options;
     this.#watch = clock.setTimer(delayMs, () => {
       const nowMs = clock.monotonicMs();
-      if (this.#pausedAtMs !== undefined && nowMs - this.#pausedAtMs >= limits.writeStallMs) {
-        log.warn('closed a connection: the other side does not read its answers', { remote });
-        this.abort(new PeerStoreError('UNREACHABLE', `${remote} does not read its answers`));
+      if (this.#isStalled(nowMs)) {
+        this.#closeUnread();
         return;
       }
       if (!this.isIdle) this.#lastActiveMs = nowMs;
@@ -232,6 +249,14 @@ export class Connection {
       if (idleLeftMs <= 0) this.#finish();
       else this.#watchStillness(Math.min(idleLeftMs, limits.writeStallMs));
     });
+  }
+
+  /** Whether the other side has taken nothing of what waits for it, as long as it may. */
+  #isStalled(nowMs: number): boolean {
+    const { takenBytes, isEmpty } = this.#outbox;
+    if (isEmpty) this.#writing = undefined;
+    else if (this.#writing?.takenBytes !== takenBytes) this.#writing = { takenBytes, sinceMs: nowMs };
+    return this.#writing !== undefined && nowMs - this.#writing.sinceMs >= limits.writeStallMs;
   }
 }
 

@@ -28,12 +28,20 @@ export function toWireError(error: unknown, doing: string, log: Logger): WireErr
   return { code: error.code, message, retryAfterMs };
 }
 
-/** The error that a frame carried. An unknown code becomes INTERNAL, and the message says which it was. */
+/**
+ * The error that a frame carried. An unknown code becomes INTERNAL, and the message says which it was. People see the
+ * message in their terminals, which must not obey what the other side wrote into it.
+ */
 export function fromWireError(wire: WireError): PeerStoreError {
+  const message = withoutControls(wire.message);
   const details = wire.retryAfterMs === undefined ? {} : { retryAfterMs: wire.retryAfterMs };
   return isErrorCode(wire.code)
-    ? new PeerStoreError(wire.code, wire.message, details)
-    : new PeerStoreError('INTERNAL', `${wire.code}: ${wire.message}`, details);
+    ? new PeerStoreError(wire.code, message, details)
+    : new PeerStoreError('INTERNAL', `${withoutControls(wire.code)}: ${message}`, details);
+}
+
+function withoutControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, ' ');
 }
 
 /** An error as one of ours: INTERNAL for what nobody planned for. */

@@ -3,39 +3,22 @@ import type { Clock } from '../base/clock.js';
 import { assert, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
+import type { ByteBudget } from './budget.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import type { RequestHeader } from './frame.js';
 import type { Identity } from './identity.js';
 import { admit, type AdmittedCall, errorFrame, type OutgoingFrame, serve } from './serve.js';
 import type { Dispatch } from './transport.js';
 
-/** The memory that request bodies may take at once, over all connections of a transport. */
-export class BodyBudget {
-  #free: number;
-
-  constructor(bytes: number = limits.requestBodyBytesInFlight) {
-    this.#free = bytes;
-  }
-
-  /** Takes memory from the budget, unless there is too little. */
-  tryTake(bytes: number): boolean {
-    if (bytes > this.#free) return false;
-    this.#free -= bytes;
-    return true;
-  }
-
-  giveBack(bytes: number): void {
-    this.#free += bytes;
-  }
-}
-
 export interface IncomingOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly caller: Identity;
   readonly dispatch: Dispatch | undefined;
-  readonly budget: BodyBudget;
-  readonly send: (frame: OutgoingFrame) => void;
+  /** For the bodies of requests. */
+  readonly budget: ByteBudget;
+  /** Sends an answer. @returns false when there is no memory to keep it in until the other side takes it. */
+  readonly send: (frame: OutgoingFrame) => boolean;
   /** Lets the rest of a body that is still arriving pass by. */
   readonly dropBody: () => void;
   /** Called whenever the last request in hand has ended. */
@@ -71,11 +54,15 @@ export class IncomingCalls {
   /**
    * A request's header has come. A request that cannot be carried out is answered at once.
    * @returns whether its body is wanted.
-   * @throws PeerStoreError PROTOCOL when the connection can be of no more use.
+   * @throws PeerStoreError PROTOCOL when the number is taken, or requests are not what this side is for: the connection
+   * can be of no more use.
    */
   begin(header: RequestHeader, bodyBytes: number): boolean {
     const { clock, log, budget, caller } = this.#options;
     const { id } = header;
+    if (this.#options.dispatch === undefined) {
+      throw new PeerStoreError('PROTOCOL', 'a request to a side of the connection that takes none');
+    }
     if (id === 0 || this.#inHand.has(id)) {
       throw new PeerStoreError('PROTOCOL', `request number ${id} is not free`);
     }
@@ -125,9 +112,6 @@ export class IncomingCalls {
 
   #checkRoom(): void {
     if (this.#isClosing) throw new PeerStoreError('UNREACHABLE', 'the peer is shutting down');
-    if (this.#options.dispatch === undefined) {
-      throw new PeerStoreError('FORBIDDEN', 'this side of the connection takes no requests');
-    }
     if (this.#inHand.size >= limits.requestsPerConnection) {
       throw busy(`${limits.requestsPerConnection} requests of this connection are in hand`);
     }
@@ -138,7 +122,10 @@ export class IncomingCalls {
     assert(dispatch !== undefined, 'requests are taken only where there is a dispatch');
     const answer = await serve(dispatch, item.call, item.id, log);
     this.#end(item);
-    if (answer !== undefined) send(answer);
+    if (answer !== undefined && !send(answer)) {
+      const reason = busy('too many answers wait for their callers to take them');
+      send(errorFrame(item.id, reason, item.call.method, log));
+    }
     if (this.#inHand.size === 0) this.#options.onIdle();
   }
 

@@ -68,6 +68,8 @@ interface Pending extends Expiring {
   readonly reject: (error: unknown) => void;
   /** Stops listening to the caller's signal. */
   detach: (() => void) | undefined;
+  /** Stops waiting for room in the outbox: what has ended must not keep its body in memory. */
+  withdraw: (() => void) | undefined;
   /** From the outbox, once the request is queued there. */
   ticket: number | undefined;
 }
@@ -109,6 +111,7 @@ export class OutgoingCalls {
         resolve,
         reject,
         detach: undefined,
+        withdraw: undefined,
         ticket: undefined,
       };
       this.#pending.set(pending.id, pending);
@@ -119,7 +122,7 @@ export class OutgoingCalls {
         signal.addEventListener('abort', onAbort, { once: true });
         pending.detach = () => signal.removeEventListener('abort', onAbort);
       }
-      this.#outbox.whenRoom(() => this.#send(pending));
+      pending.withdraw = this.#outbox.whenRoom(() => this.#send(pending));
     });
   }
 
@@ -171,7 +174,6 @@ export class OutgoingCalls {
   }
 
   #send(pending: Pending): void {
-    if (!this.#pending.has(pending.id)) return;
     const { id, method, params, body } = pending;
     // Time spent waiting for room is the caller's, not the other side's.
     const timeoutMs = Math.max(0, Math.ceil(pending.deadlineMs - this.#clock.monotonicMs()));
@@ -195,5 +197,6 @@ export class OutgoingCalls {
   #settle(pending: Pending): void {
     this.#pending.delete(pending.id);
     pending.detach?.();
+    pending.withdraw?.();
   }
 }

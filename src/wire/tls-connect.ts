@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 
 import { PeerStoreError, systemCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
-import { addressToCall } from './address.js';
+import { addressToCall, canonicalAddress } from './address.js';
 import { Connection } from './connection.js';
 import { asPeerStoreError } from './errors.js';
 import { checkExpected } from './expected.js';
@@ -64,7 +64,7 @@ export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSigna
 }
 
 function openConnection(
-  { clock, log, budget }: TlsContext,
+  { clock, log, memory }: TlsContext,
   to: Endpoint,
   stream: TLSSocket,
   identity: Identity,
@@ -76,7 +76,7 @@ function openConnection(
     remote: to.address,
     identity,
     bounds: memberBounds,
-    budget,
+    memory,
     idleMs: limits.connectionIdleMs,
     explain: (error) => explainFailure(to.address, error),
   });
@@ -89,7 +89,7 @@ function checkPeer({ trust, pinnedKeys }: TlsContext, to: Endpoint, socket: TLSS
   }
   const identity = identityOf(leaf, to.address, trust);
   checkExpected(identity, to);
-  const pinned = pinnedKeys.get(to.address);
+  const pinned = pinnedKeys.get(canonicalAddress(to.address));
   if (pinned !== undefined) checkPinned(leaf, to.address, pinned);
   return identity;
 }

@@ -4,9 +4,11 @@ import type { SecureContextOptions } from 'node:tls';
 
 import type { Clock } from '../base/clock.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
+import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import type { Identity } from './identity.js';
-import type { BodyBudget } from './incoming.js';
+import { canonicalAddress } from './address.js';
+import { ByteBudget, type ConnectionMemory } from './budget.js';
 import { keyFingerprint, type Trust } from './tls-verify.js';
 
 /** Our own place in the ring. */
@@ -25,7 +27,7 @@ export interface TlsTransportOptions {
   readonly authorityFingerprint?: Uint8Array;
   /** Reads the identity in a certificate that the authority has signed. @throws PeerStoreError NOT_ADMITTED. */
   readonly identify: (leafDer: Uint8Array, authorityDer: Uint8Array) => Identity;
-  /** Addresses whose peers must have these raw Ed25519 public keys (32 bytes). */
+  /** Addresses whose peers must have these raw Ed25519 public keys (32 bytes), however an address is spelled. */
   readonly pinnedKeys?: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -36,8 +38,9 @@ export interface TlsContext {
   /** Versions, key and certificates. */
   readonly secure: SecureContextOptions;
   readonly trust: Trust;
-  readonly budget: BodyBudget;
+  readonly memory: ConnectionMemory;
   readonly hasCredentials: boolean;
+  /** By canonical address. */
   readonly pinnedKeys: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -49,9 +52,10 @@ export function tlsReason(error: unknown): string {
 
 /**
  * Reads keys and certificates.
- * @throws PeerStoreError USAGE when there is neither a certificate nor a fingerprint to know the ring by.
+ * @throws PeerStoreError USAGE when there is neither a certificate nor a fingerprint to know the ring by, or a key is
+ * pinned to something that is no address.
  */
-export function createTlsContext(options: TlsTransportOptions, budget: BodyBudget): TlsContext {
+export function createTlsContext(options: TlsTransportOptions): TlsContext {
   const { clock, log, credentials, identify } = options;
   const authority = credentials && new X509Certificate(credentials.authorityPem);
   const authorityFingerprint = authority ? keyFingerprint(authority) : options.authorityFingerprint;
@@ -75,8 +79,13 @@ export function createTlsContext(options: TlsTransportOptions, budget: BodyBudge
       }),
     },
     trust: { clock, authorityFingerprint, identify, ...(authority && { authority }) },
-    budget,
+    memory: {
+      requestBodies: new ByteBudget(limits.requestBodyBytesInFlight),
+      answers: new ByteBudget(limits.answerBytesUnsent),
+    },
     hasCredentials: credentials !== undefined,
-    pinnedKeys: options.pinnedKeys ?? new Map<string, Uint8Array>(),
+    pinnedKeys: new Map(
+      [...(options.pinnedKeys ?? [])].map(([address, key]) => [canonicalAddress(address), key]),
+    ),
   };
 }

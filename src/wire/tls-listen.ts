@@ -5,6 +5,7 @@ import type { AddressInfo, DropArgument, Server, Socket } from 'node:net';
 import { messageOf, PeerStoreError, systemCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { formatAddress, parseAddress } from './address.js';
+import { Callers } from './callers.js';
 import { Connection, refuse } from './connection.js';
 import { asPeerStoreError } from './errors.js';
 import { memberBounds, strangerBounds } from './frame-parser.js';
@@ -91,12 +92,13 @@ class Accepting {
   /** Every socket, also those whose handshake is under way. */
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Set<Connection>();
-  #strangers = 0;
+  readonly #callers: Callers;
   #isEnding = false;
 
   constructor(context: TlsContext, dispatch: Dispatch) {
     this.#context = context;
     this.#dispatch = dispatch;
+    this.#callers = new Callers(context.memory);
   }
 
   track(socket: Socket): void {
@@ -106,12 +108,13 @@ class Accepting {
 
   /** A handshake is complete: the other side has the private key of its certificate, if it sent one. */
   accept(socket: TLSSocket): void {
-    const { clock, log, trust, budget } = this.#context;
+    const { clock, log, trust } = this.#context;
     const remote = remoteOf(socket);
     try {
       if (this.#isEnding) throw new PeerStoreError('UNREACHABLE', 'the peer is shutting down');
       const leaf = socket.getPeerX509Certificate();
-      const identity: Identity = leaf === undefined ? this.#admitStranger() : identityOf(leaf, remote, trust);
+      const identity: Identity = leaf === undefined ? { kind: 'stranger' } : identityOf(leaf, remote, trust);
+      const admitted = this.#callers.admit(identity);
       const isStranger = identity.kind === 'stranger';
       const connection = new Connection({
         stream: socket,
@@ -121,11 +124,14 @@ class Accepting {
         identity,
         bounds: isStranger ? strangerBounds : memberBounds,
         dispatch: this.#dispatch,
-        budget,
+        memory: admitted.memory,
         idleMs,
       });
       this.#connections.add(connection);
-      void connection.closed.then(() => this.#connections.delete(connection));
+      void connection.closed.then(() => {
+        admitted.leave();
+        this.#connections.delete(connection);
+      });
       if (isStranger) this.#limitStranger(connection);
     } catch (error) {
       const reason = asPeerStoreError(error);
@@ -141,28 +147,11 @@ class Accepting {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #admitStranger(): Identity {
-    if (this.#strangers >= limits.strangerConnections) {
-      throw new PeerStoreError(
-        'BUSY',
-        'too many callers without a certificate are connected; come back later',
-        {
-          retryAfterMs: limits.strangerConnectionMs,
-        },
-      );
-    }
-    return { kind: 'stranger' };
-  }
-
   #limitStranger(connection: Connection): void {
-    this.#strangers += 1;
     const timer = this.#context.clock.setTimer(limits.strangerConnectionMs, () =>
       connection.abort(new PeerStoreError('UNREACHABLE', 'a caller without a certificate stayed too long')),
     );
-    void connection.closed.then(() => {
-      this.#strangers -= 1;
-      timer.cancel();
-    });
+    void connection.closed.then(() => timer.cancel());
   }
 }
 

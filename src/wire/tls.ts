@@ -1,6 +1,5 @@
 /** The transport of real life: TLS 1.3 with certificates on both ends. */
 import type { MethodName, RequestOf } from './catalogue.js';
-import { BodyBudget } from './incoming.js';
 import { ConnectionPool } from './pool.js';
 import { connectTls } from './tls-connect.js';
 import { createTlsContext, type TlsTransportOptions } from './tls-context.js';
@@ -15,7 +14,7 @@ export { type TlsCredentials, type TlsTransportOptions } from './tls-context.js'
  * @throws PeerStoreError USAGE when there are neither credentials nor a fingerprint.
  */
 export function createTlsTransport(options: TlsTransportOptions): Transport {
-  const context = createTlsContext(options, new BodyBudget());
+  const context = createTlsContext(options);
   const pool = new ConnectionPool({
     clock: options.clock,
     connect: (to, signal) => connectTls(context, to, signal),

@@ -11,6 +11,7 @@ import {
   oneOf,
   optional,
   packValue,
+  printable,
   struct,
   text,
   tuple,
@@ -79,6 +80,7 @@ describe('codec', () => {
     ['a whole number below its range', integer(0, 9), -1],
     ['a whole number above its range', integer(0, 9), 10],
     ['a text one byte too long', text(3), 'äbc'],
+    ['a text with a control character', printable(9), 'a\u009b'],
     ['one byte too many', binary(3), new Uint8Array(4)],
     ['one item too many', list(integer(0, 1), 2), [0, 0, 0]],
   ] as const) {

@@ -10,11 +10,11 @@ import { Connection } from '../../src/wire/connection.js';
 import { encodeFrame, type FrameHeader } from '../../src/wire/frame.js';
 import { FrameParser, memberBounds } from '../../src/wire/frame-parser.js';
 import type { Identity } from '../../src/wire/identity.js';
-import { BodyBudget } from '../../src/wire/incoming.js';
+import type { ConnectionMemory } from '../../src/wire/budget.js';
 import { UnsentError } from '../../src/wire/outgoing.js';
 import type { Dispatch, IncomingCall, Outcome } from '../../src/wire/transport.js';
 import { peerIdentity } from './certificates.js';
-import { collectingLogger, Deferred, dispatchWith, failureOf, pipe, settled } from './helpers.js';
+import { collectingLogger, Deferred, dispatchWith, failureOf, memoryFor, pipe, settled } from './helpers.js';
 import { ManualClock } from './manual-clock.js';
 
 const id = hashToId(new Uint8Array(1));
@@ -27,7 +27,7 @@ describe('a connection', () => {
   /** The other side, in the hands of the test, and the frames that it was sent. */
   let raw: Duplex;
   let received: { header: FrameHeader; body: Uint8Array }[];
-  let budget: BodyBudget;
+  let memory: ConnectionMemory;
 
   const connect = (dispatch?: Dispatch, identity: Identity = peerIdentity('caller')): Connection => {
     const { log, lines } = collectingLogger('warn');
@@ -46,7 +46,7 @@ describe('a connection', () => {
       remote: 'other:1',
       identity,
       bounds: memberBounds,
-      budget,
+      memory,
       idleMs: 60_000,
       ...(dispatch && { dispatch }),
     });
@@ -68,7 +68,7 @@ describe('a connection', () => {
 
   beforeEach(() => {
     clock = new ManualClock();
-    budget = new BodyBudget();
+    memory = memoryFor();
   });
 
   it('answers PROTOCOL to an unknown method, also one that objects have by nature, and goes on', async () => {
@@ -126,7 +126,7 @@ describe('a connection', () => {
   });
 
   it('refuses bodies beyond the memory of all connections with BUSY, and gives the memory back', async () => {
-    budget = new BodyBudget(100);
+    memory = memoryFor(100);
     const release = new Deferred<Outcome<never>>();
     connect(dispatchWith(() => release.promise));
     send(postBlock(1), new Uint8Array(60));
@@ -141,7 +141,7 @@ describe('a connection', () => {
   });
 
   it('forgets a request whose body is not there by its deadline, and goes on after that body', async () => {
-    budget = new BodyBudget(100);
+    memory = memoryFor(100);
     const calls: IncomingCall[] = [];
     connect(
       dispatchWith((call) => {
@@ -151,10 +151,10 @@ describe('a connection', () => {
     );
     raw.write(concatBytes(encodeFrame(postBlock(1), 100), new Uint8Array(50)));
     await settled();
-    expect(budget.tryTake(1)).to.equal(false);
+    expect(memory.requestBodies.tryTake(1)).to.equal(false);
     clock.advance(1000);
-    expect(budget.tryTake(100)).to.equal(true);
-    budget.giveBack(100);
+    expect(memory.requestBodies.tryTake(100)).to.equal(true);
+    memory.requestBodies.giveBack(100);
     raw.write(new Uint8Array(50));
     send(postBlock(2), new Uint8Array(1));
     await settled();
@@ -412,11 +412,78 @@ describe('a connection', () => {
     expect(received).to.have.length(10);
   });
 
-  it('refuses requests where nobody takes them', async () => {
-    connect();
+  it('is closed by a request where nobody takes any', async () => {
+    const connection = connect();
     send(request(1));
+    send(request(2));
+    await connection.closed;
+    expect(received.map(({ header }) => [header.kind, header.id])).to.deep.equal([['error', 0]]);
+    expect(warnings).to.have.length(1);
+  });
+
+  it('answers BUSY while too many answers wait to be taken, and goes on when they are', async () => {
+    memory = memoryFor(limits.requestBodyBytesInFlight, 3 * limits.writeBufferBytes);
+    const connection = connect(
+      dispatchWith(() => Promise.resolve({ response: { sizeBytes: 1 } as never, body: new Uint8Array(4e6) })),
+    );
+    const getBlock = (number: number): FrameHeader => request(number, 'getBlock', { id: idToBytes(id) });
+    raw.pause();
+    raw.write(concatBytes(...Array.from({ length: 9 }, (_, at) => encodeFrame(getBlock(at + 1), 0))));
     await settled();
-    expect(codes()).to.deep.equal(['FORBIDDEN']);
+    raw.resume();
+    for (let turn = 0; turn < 50 && received.length < 9; turn += 1) await settled();
+    expect(codes().filter((code) => code === 'answer')).to.have.length(3);
+    expect(codes().filter((code) => code === 'BUSY')).to.have.length(6);
+    await settled();
+    send(getBlock(10));
+    for (let turn = 0; turn < 50 && received.length < 10; turn += 1) await settled();
+    expect(codes().at(-1)).to.equal('answer');
+    expect(connection.isOpen).to.equal(true);
+    expect(memory.answers.tryTake(3 * limits.writeBufferBytes)).to.equal(true);
+  });
+
+  it('is closed when there is no memory left even for refusals, and gives back what it held', async () => {
+    memory = memoryFor(limits.requestBodyBytesInFlight, 50_000);
+    const connection = connect(dispatchWith(() => Promise.resolve(done)));
+    raw.pause();
+    for (let turn = 1; turn <= 20; turn += 1) {
+      raw.write(concatBytes(...Array.from({ length: 100 }, () => encodeFrame(request(turn, 'fly'), 0))));
+      await settled();
+    }
+    expect(connection.isOpen).to.equal(false);
+    expect(warnings).to.have.length(1);
+    expect(memory.answers.tryTake(50_000)).to.equal(true);
+  });
+
+  it('stays open while the other side goes on reading, however slowly', async () => {
+    const connection = connect(
+      dispatchWith(() => Promise.resolve({ response: { sizeBytes: 1 } as never, body: new Uint8Array(8e6) })),
+    );
+    raw.removeAllListeners('data').pause();
+    for (let number = 1; number <= 4; number += 1) send(request(number, 'getBlock', { id: idToBytes(id) }));
+    let readBytes = 0;
+    for (let turn = 0; turn < 20 && readBytes < 32e6; turn += 1) {
+      await settled();
+      readBytes += (raw.read() as Buffer | null)?.length ?? 0;
+      clock.advance(limits.writeStallMs / 2);
+      expect(connection.isOpen).to.equal(true);
+    }
+    expect(readBytes).to.be.greaterThan(32e6);
+    expect(clock.monotonicMs()).to.be.greaterThan(2 * limits.writeStallMs);
+  });
+
+  it('is closed when the other side takes no requests for long, though new calls are made', async () => {
+    const connection = connect();
+    raw.pause();
+    const body = new Uint8Array(limits.blockBytes);
+    const calls = [];
+    for (let turn = 0; turn < 8 && connection.isOpen; turn += 1) {
+      calls.push(failureOf(connection.call('postBlock', { id }, { body })));
+      await settled();
+      clock.advance(limits.writeStallMs / 2);
+    }
+    expect(connection.isOpen).to.equal(false);
+    await Promise.all(calls);
   });
 
   it('carries calls in both directions at once', async () => {
@@ -428,7 +495,7 @@ describe('a connection', () => {
       remote: 'other:1',
       identity: peerIdentity('x'),
       bounds: memberBounds,
-      budget,
+      memory,
       idleMs: 60_000,
       dispatch: echo,
     };

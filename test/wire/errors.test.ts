@@ -12,6 +12,13 @@ describe('errors on the wire', () => {
     expect(fromWireError({ code: 'toString', message: '' }).code).to.equal('INTERNAL');
   });
 
+  it('bring nothing along that a terminal would obey', () => {
+    for (const code of ['IO', '\u001b[2J']) {
+      const { message } = fromWireError({ code, message: 'a\u001b]0;x\u0007\r\n\u009bb' });
+      expect(message).not.to.match(/\p{Cc}/u);
+    }
+  });
+
   for (const bytes of [
     0,
     limits.errorMessageBytes - 1,

@@ -3,7 +3,9 @@ import { Duplex } from 'node:stream';
 
 import { systemClock } from '../../src/base/clock.js';
 import { PeerStoreError } from '../../src/base/errors.js';
+import { limits } from '../../src/base/limits.js';
 import { createLogger, type Logger } from '../../src/base/log.js';
+import { ByteBudget, type ConnectionMemory } from '../../src/wire/budget.js';
 import type { Dispatch, IncomingCall, Outcome } from '../../src/wire/transport.js';
 
 /** A promise that is settled from outside. */
@@ -39,6 +41,14 @@ export function collectingLogger(level: 'error' | 'warn'): { log: Logger; lines:
   const lines: string[] = [];
   const log = createLogger({ level, format: 'text', clock: systemClock, write: (line) => lines.push(line) });
   return { log, lines };
+}
+
+/** The memory of a connection, with room for this much. */
+export function memoryFor(
+  requestBodyBytes: number = limits.requestBodyBytesInFlight,
+  answerBytes: number = limits.answerBytesUnsent,
+): ConnectionMemory {
+  return { requestBodies: new ByteBudget(requestBodyBytes), answers: new ByteBudget(answerBytes) };
 }
 
 /** One end of a pipe: what is written to it can be read from the other end. */

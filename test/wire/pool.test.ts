@@ -7,11 +7,10 @@ import { silentLogger } from '../../src/base/log.js';
 import { hashToId } from '../../src/ring/identifier.js';
 import { Connection } from '../../src/wire/connection.js';
 import { memberBounds } from '../../src/wire/frame-parser.js';
-import { BodyBudget } from '../../src/wire/incoming.js';
 import { ConnectionPool } from '../../src/wire/pool.js';
 import type { Endpoint, IncomingCall, Outcome } from '../../src/wire/transport.js';
 import { peerIdentity } from './certificates.js';
-import { Deferred, dispatchWith, failureOf, pipe, settled } from './helpers.js';
+import { Deferred, dispatchWith, failureOf, memoryFor, pipe, settled } from './helpers.js';
 import { ManualClock } from './manual-clock.js';
 
 const a: Endpoint = { address: 'a:1' };
@@ -33,7 +32,7 @@ describe('a pool of connections', () => {
     await gate;
     const [near, far] = pipe();
     streams.push(near);
-    const common = { clock, log: silentLogger, bounds: memberBounds, budget: new BodyBudget() };
+    const common = { clock, log: silentLogger, bounds: memberBounds, memory: memoryFor() };
     const dispatch = dispatchWith((call) => {
       calls.push(call);
       return handle(call);

@@ -209,6 +209,19 @@ describe('the TLS transport, as to who may do what', () => {
     expect(error.message).to.equal(`the peer at ${address} does not have the key in its key file`);
   });
 
+  it('holds a peer to its pinned key however its address is spelled', async () => {
+    const port = listener.address.split(':')[1] ?? '';
+    const spellings = [`:${port}`, `localhost:${port}`, `LocalHost:${port}`];
+    for (const pinned of spellings) {
+      for (const called of spellings) {
+        const pinnedKeys = new Map([[pinned, user.publicKey]]);
+        const pinning = transport({ credentials: user.credentials, pinnedKeys });
+        const error = await failureOf(pinning.call({ address: called }, 'ping', {}));
+        expect(error.code, `${called}, pinned as ${pinned}`).to.equal('NOT_ADMITTED');
+      }
+    }
+  });
+
   for (const [what, bytes] of [
     ['garbage', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     ['a frame of another version', Buffer.from([2, 0, 0, 1, 0, 0, 0, 0, 0xc0])],

@@ -16,7 +16,7 @@ export function enrollHandler(membership: Membership, admission: Admission | und
   return async ({ request }) => {
     if (admission === undefined) {
       throw new PeerStoreError(
-        'NOT_ADMITTED',
+        'NOT_RESPONSIBLE',
         'this peer cannot admit anybody; use the address in the invite',
       );
     }
