@@ -25,6 +25,8 @@ export const limits = Object.freeze({
   requestsPerConnection: 1024,
   /** Bytes of request bodies a peer holds at once, whatever the number of connections. Beyond: BUSY. */
   requestBodyBytesInFlight: 64 * MiB,
+  /** Memory of past request bodies that is kept for the next ones: what a busy connection has in flight. */
+  bodyMemoryKeptBytes: 32 * MiB,
   /** Bytes written to a socket and not yet taken by it, before a sender waits. */
   writeBufferBytes: 4 * MiB,
   /** Connections without a certificate at the same time: enrolling is rare. */
@@ -211,6 +213,11 @@ atMost(limits.hasBlocksIds * 34 + KiB, limits.frameHeaderBytes, 'the ids of a fu
 atMost(limits.replicasMax, limits.successorListLength, 'a successor list names the holders of a key');
 atMost(limits.restoreLargeFileWeight, limits.restoreFilesAtOnce, 'a large file can be restored');
 atMost(4 * limits.frameBodyBytes, limits.requestBodyBytesInFlight, 'a few blocks can be received at once');
+atMost(
+  limits.bodyMemoryKeptBytes,
+  limits.requestBodyBytesInFlight,
+  'no more memory is kept than bodies may take',
+);
 atMost(limits.recordValueBytes + KiB, limits.recordBytes, 'a full value and its envelope fit a record');
 atMost(2 * limits.recordNameBytes + 128, KiB, "a record's names, numbers and signature fit its envelope");
 atMost(limits.certificateNonces * 34 + KiB, limits.certificateBytes, 'a certificate holds its nonces');

@@ -34,6 +34,8 @@ export interface Spread<T> {
   readonly done: readonly T[];
   /** How many of the wanted copies are a majority. */
   readonly majority: number;
+  /** Resolves when the others have done it too, or failed: whether all did it. */
+  readonly settled: Promise<boolean>;
 }
 
 export class Replication {
@@ -120,6 +122,8 @@ export class Replication {
     const failures: Error[] = [];
     return new Promise((resolve, reject) => {
       let running = 0;
+      let settle!: (all: boolean) => void;
+      const settled = new Promise<boolean>((whenSettled) => (settle = whenSettled));
       const next = (): void => {
         while (running + done.length < wanted) {
           const holder = waiting.shift();
@@ -128,8 +132,9 @@ export class Replication {
           this.#track(start(holder));
         }
         const over = running === 0;
+        if (over) settle(failures.length === 0);
         if (isEnough(done.length, majority) || (over && done.length >= majority)) {
-          resolve({ done: [...done], majority });
+          resolve({ done: [...done], majority, settled });
         } else if (over) reject(this.#failure(what, done.length, majority, failures));
       };
       const start = async (holder: PeerRef): Promise<void> => {

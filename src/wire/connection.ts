@@ -64,6 +64,8 @@ export class Connection {
     this.#outgoing = new OutgoingCalls(clock, remote, this.#outbox);
     this.#parser = new FrameParser(options.bounds, {
       onHeader: (header, bodyBytes) => this.#onHeader(header, bodyBytes),
+      memoryFor: ({ kind }, bodyBytes) =>
+        kind === 'request' ? budget.memory.take(bodyBytes) : Buffer.allocUnsafeSlow(bodyBytes),
       onFrame: (header, body) => this.#onFrame(header, body),
     });
     this.#incoming = new IncomingCalls({

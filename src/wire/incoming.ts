@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js';
 import { assert, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
+import { BodyMemory } from './body-memory.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import type { RequestHeader } from './frame.js';
 import type { Identity } from './identity.js';
@@ -11,6 +12,8 @@ import type { Dispatch } from './transport.js';
 
 /** The memory that request bodies may take at once, over all connections of a transport. */
 export class BodyBudget {
+  /** Where the bodies are put. */
+  readonly memory = new BodyMemory();
   #free: number;
 
   constructor(bytes: number = limits.requestBodyBytesInFlight) {
@@ -101,7 +104,7 @@ export class IncomingCalls {
     const item = this.#inHand.get(id);
     assert(item?.isRunning === false, 'a request runs once, after it was admitted');
     item.isRunning = true;
-    item.call.body = body;
+    item.call.setBody(body, this.#options.budget.memory);
     void this.#carryOut(item);
   }
 

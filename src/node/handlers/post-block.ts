@@ -1,5 +1,4 @@
-import { PeerStoreError } from '../../base/errors.js';
-import { hashToId, shortId } from '../../ring/identifier.js';
+import { shortId } from '../../ring/identifier.js';
 import type { Store } from '../../store/store.js';
 import type { Transport } from '../../wire/transport.js';
 import type { Replication } from '../replication.js';
@@ -12,19 +11,27 @@ export function postBlockHandler(deps: {
   readonly transport: Transport;
   readonly machine: string;
 }): Handler<'postBlock'> {
-  return async ({ request: { id, owner: named }, body, caller }) => {
-    const owner = ownerOf(caller, named);
-    if (hashToId(body) !== id) {
-      throw new PeerStoreError('DAMAGED', `the bytes posted as block ${shortId(id)} do not have that hash`);
-    }
+  // Every store checks the bytes against the id before it keeps them.
+  return async (call) => {
+    const { request, body, caller } = call;
+    const { id } = request;
+    const owner = ownerOf(caller, request.owner);
     if (caller.kind === 'peer') {
       const { isNew } = await deps.store.putBlock(id, body, owner);
+      call.releaseBody?.();
       return { response: { isNew, copies: 1 } };
     }
     deps.replication.requireResponsible(id);
-    const { done } = await deps.replication.spread(`storing block ${shortId(id)}`, async (holder) => {
-      if (holder.machine === deps.machine) return deps.store.putBlock(id, body, owner);
-      return (await deps.transport.call(holder, 'postBlock', { id, owner }, { body })).response;
+    const { done, settled } = await deps.replication.spread(
+      `storing block ${shortId(id)}`,
+      async (holder) => {
+        if (holder.machine === deps.machine) return deps.store.putBlock(id, body, owner);
+        return (await deps.transport.call(holder, 'postBlock', { id, owner }, { body })).response;
+      },
+    );
+    // Late copies still read the body; and of one that failed, nobody knows what is still waiting to be sent.
+    void settled.then((all) => {
+      if (all) call.releaseBody?.();
     });
     return { response: { isNew: done.some(({ isNew }) => isNew), copies: done.length } };
   };
