@@ -143,7 +143,7 @@ async function secondsOf(work: () => Promise<unknown>): Promise<number> {
 async function installed(programs: readonly Program[]): Promise<readonly Program[]> {
   const found = await Promise.all(
     programs.map(({ name }) =>
-      runCommand(name, ['--version']).then(
+      runCommand('sh', ['-c', 'command -v "$0"', name]).then(
         () => true,
         () => false,
       ),
