@@ -31,6 +31,8 @@ export const limits = Object.freeze({
   answerBytesUnsent: 256 * MiB,
   /** The same for one caller: some times what a client reads ahead. */
   callerAnswerBytes: 64 * MiB,
+  /** Memory of past request bodies that is kept for the next ones: what a busy connection has in flight. */
+  bodyMemoryKeptBytes: 32 * MiB,
   /** Bytes written to a socket and not yet taken by it, before a sender waits. */
   writeBufferBytes: 4 * MiB,
   /** Bytes that a socket is given at a time: what it takes of them shows whether the other side still reads. */
@@ -260,6 +262,11 @@ atMost(
   'what a reader asks for ahead can wait for it',
 );
 atMost(16 * limits.callerConnections, limits.acceptedConnections, 'one caller leaves room for others');
+atMost(
+  limits.bodyMemoryKeptBytes,
+  limits.requestBodyBytesInFlight,
+  'no more memory is kept than bodies may take',
+);
 atMost(limits.recordValueBytes + KiB, limits.recordBytes, 'a full value and its envelope fit a record');
 atMost(2 * limits.recordNameBytes + 128, KiB, "a record's names, numbers and signature fit its envelope");
 atMost(limits.certificateNonces * 34 + KiB, limits.certificateBytes, 'a certificate holds its nonces');

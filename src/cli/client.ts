@@ -2,17 +2,14 @@
 import type { Argv } from 'yargs';
 
 import type { Overwrite } from '../client/place.js';
-import { runBackup } from './client/backup.js';
-import { runCheck } from './client/check.js';
-import { runGetfile } from './client/getfile.js';
-import { init } from './client/init.js';
-import { runRestore } from './client/restore.js';
-import { runLs, runSnapshots } from './client/snapshots.js';
-import { runStatus } from './client/status.js';
+import type { CommonArguments } from './client/context.js';
 import type { ExitCode } from './exit-codes.js';
 import { type Console, runProgram } from './run.js';
 
-/** Runs peerstore-client. @returns its exit code. */
+/**
+ * Runs peerstore-client. What a command stands on is loaded when it is given: most of a short command's time is loading.
+ * @returns its exit code.
+ */
 export function runClient(args: readonly string[], console: Console): Promise<ExitCode> {
   return runProgram('peerstore-client', args, console, repeatable, (parser, done) =>
     commonOptions(parser)
@@ -42,7 +39,7 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
               requiresArg: true,
               describe: 'a file with the recovery phrase; - is standard input',
             }),
-        (argv) => init(argv, console),
+        async (argv) => (await import('./client/init.js')).init(argv, console),
       )
       .command(
         'backup [paths..]',
@@ -68,17 +65,19 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
           // What follows `--` is not matched to the positionals, but left beside the command's name.
           const behindDashes = argv._.slice(1).map(String);
           const paths = [...argv.paths, ...behindDashes, ...(argv.localPath ?? [])];
+          const { runBackup } = await import('./client/backup.js');
           done(await runBackup({ ...argv, paths }, console));
         },
       )
-      .command('snapshots', 'lists the snapshots, oldest first', {}, (argv) =>
-        runSnapshots(argv as typeof argv & Common, console),
-      )
+      .command('snapshots', 'lists the snapshots, oldest first', {}, async (argv) => {
+        const { runSnapshots } = await import('./client/snapshots.js');
+        await runSnapshots(argv as typeof argv & CommonArguments, console);
+      })
       .command(
         'ls [snapshot]',
         'lists what is in a snapshot: SNAPSHOT[:PATH], by default the latest',
         (sub) => sub.positional('snapshot', { type: 'string' }),
-        (argv) => runLs(argv, console),
+        async (argv) => (await import('./client/snapshots.js')).runLs(argv, console),
       )
       .command(
         'getfile',
@@ -98,7 +97,10 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
               describe: 'where to put it; - is standard output',
             })
             .option('snapshot', { type: 'string', requiresArg: true, describe: 'from this snapshot' }),
-        async (argv) => done(await runGetfile(argv, console)),
+        async (argv) => {
+          const { runGetfile } = await import('./client/getfile.js');
+          done(await runGetfile(argv, console));
+        },
       )
       .command(
         'restore [snapshot]',
@@ -121,7 +123,10 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
               default: 'always' as const,
               describe: 'what to do with what is there already',
             }),
-        async (argv) => done(await runRestore(argv, console)),
+        async (argv) => {
+          const { runRestore } = await import('./client/restore.js');
+          done(await runRestore(argv, console));
+        },
       )
       .command(
         'check',
@@ -134,11 +139,15 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
               describe: 'read and decrypt everything too',
             })
             .option('snapshot', { type: 'string', requiresArg: true, describe: 'only this snapshot' }),
-        async (argv) => done(await runCheck(argv, console)),
+        async (argv) => {
+          const { runCheck } = await import('./client/check.js');
+          done(await runCheck(argv, console));
+        },
       )
-      .command('status', 'shows the ring as this client sees it', {}, (argv) =>
-        runStatus(argv as typeof argv & Common, console),
-      )
+      .command('status', 'shows the ring as this client sees it', {}, async (argv) => {
+        const { runStatus } = await import('./client/status.js');
+        await runStatus(argv as typeof argv & CommonArguments, console);
+      })
       .demandCommand(1, 'say what to do'),
   );
 }
@@ -147,8 +156,6 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
 const repeatable = ['peerAddr', 'paths', 'localPath', 'exclude', 'excludeFile', 'tag', 'include'];
 
 const overwriteChoices = ['always', 'if-changed', 'never'] as const satisfies readonly Overwrite[];
-
-type Common = Parameters<typeof runStatus>[0];
 
 function commonOptions(parser: Argv) {
   return parser

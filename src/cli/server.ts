@@ -9,7 +9,6 @@ import { type LogFormat, type LogLevel, logLevels } from '../base/log.js';
 import { askAdmin } from '../node/admin.js';
 import { runProgram, type Console } from './run.js';
 import type { ExitCode } from './exit-codes.js';
-import { serve } from './serve.js';
 import { showServerStatus, type ServerStatus } from './server-status.js';
 import { parseDuration, parseSize } from './units.js';
 
@@ -17,7 +16,7 @@ import { parseDuration, parseSize } from './units.js';
 const workersPerCore = 2;
 const queuedPerCore = 20;
 
-/** Runs peerstore-server. @returns its exit code. */
+/** Runs peerstore-server. What a peer stands on is loaded only to start one. @returns its exit code. */
 export function runServer(args: readonly string[], console: Console): Promise<ExitCode> {
   return runProgram('peerstore-server', args, console, [], (parser) =>
     parser
@@ -29,6 +28,7 @@ export function runServer(args: readonly string[], console: Console): Promise<Ex
         'starts a peer: a new ring, or the one that DIR or the invite belongs to',
         serveOptions,
         async (argv) => {
+          const { serve } = await import('./serve.js');
           await serve(
             {
               address: argv.addr,

@@ -1,17 +1,7 @@
 /** The ring's authority: the key that says who belongs to the ring, and the certificates that it makes. */
-import 'reflect-metadata';
-
 import { webcrypto } from 'node:crypto';
 
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  Extension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+import type { Extension } from '@peculiar/x509';
 
 import { asBuffer, bytesEqual, toHex } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
@@ -57,9 +47,9 @@ export class RingAuthority {
       subject: name,
       publicKey: key.publicKey,
       notAfterMs: neverMs,
-      extensions: [
-        new BasicConstraintsExtension(true, 0, true),
-        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      extensions: (x509) => [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       ],
     });
     return new RingAuthority(key, readAuthority(der, 'the new authority certificate'), tools);
@@ -111,11 +101,14 @@ export class RingAuthority {
       subject,
       publicKey,
       notAfterMs: this.#tools.clock.nowMs() + limits.certificateValidityMs,
-      extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth, ExtendedKeyUsage.serverAuth]),
-        new Extension(roleExtensionOid, false, asBuffer(encodeRole(role))),
+      extensions: (x509) => [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([
+          x509.ExtendedKeyUsage.clientAuth,
+          x509.ExtendedKeyUsage.serverAuth,
+        ]),
+        new x509.Extension(roleExtensionOid, false, asBuffer(encodeRole(role))),
       ],
     });
   }
@@ -125,7 +118,16 @@ interface CertificateContents {
   readonly subject: string;
   readonly publicKey: Uint8Array;
   readonly notAfterMs: number;
-  readonly extensions: Extension[];
+  readonly extensions: (x509: X509) => Extension[];
+}
+
+type X509 = typeof import('@peculiar/x509');
+
+/** Loaded only when a certificate is made: it would be half of every program's start. */
+async function loadX509(): Promise<X509> {
+  // What it stands on wants this one to be there before.
+  await import('reflect-metadata');
+  return import('@peculiar/x509');
 }
 
 async function makeCertificate(
@@ -145,7 +147,8 @@ async function makeCertificate(
     ),
     subtle.importKey('spki', publicKeyToSpki(contents.publicKey), algorithm, true, ['verify']),
   ]);
-  const certificate = await X509CertificateGenerator.create(
+  const x509 = await loadX509();
+  const certificate = await x509.X509CertificateGenerator.create(
     {
       serialNumber: newSerial(random),
       issuer: authorityName(issuer.publicKey),
@@ -155,7 +158,7 @@ async function makeCertificate(
       publicKey,
       signingKey,
       signingAlgorithm: algorithm,
-      extensions: contents.extensions,
+      extensions: contents.extensions(x509),
     },
     webcrypto,
   );

@@ -4,17 +4,14 @@
  * A ring has one authority, whose certificate signs itself. Everybody else's certificate is signed by the authority
  * directly: there are no chains. Making them is in authority.ts.
  */
-import 'reflect-metadata';
-
 import { X509Certificate } from 'node:crypto';
-
-import { X509Certificate as ExtensionReader } from '@peculiar/x509';
 
 import { asBuffer, bytesEqual, sha256, toHex } from '../base/bytes.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { hashToId } from '../ring/identifier.js';
 import type { PeerIdentity, UserIdentity } from '../wire/identity.js';
+import { extensionValues } from './extension.js';
 import { publicKeyObject, publicKeyToSpki, rawPublicKey } from './keys.js';
 import { decodeRole, type Role, roleExtensionOid } from './role.js';
 
@@ -156,14 +153,8 @@ function identityOf(publicKey: Uint8Array, role: Role): PeerIdentity | UserIdent
 
 /** The role in a certificate whose signature was checked: what the authority did not write is never parsed. */
 function roleOf(der: Uint8Array): Role {
-  let value: Uint8Array | undefined;
-  try {
-    const found = new ExtensionReader(Uint8Array.from(der)).getExtensions(roleExtensionOid);
-    if (found.length === 1 && found[0] !== undefined) value = new Uint8Array(found[0].value);
-  } catch (error) {
-    throw new PeerStoreError('NOT_ADMITTED', `the certificate cannot be read: ${messageOf(error)}`);
-  }
-  if (value === undefined) {
+  const [value, ...more] = extensionValues(der, roleExtensionOid);
+  if (value === undefined || more.length > 0) {
     throw new PeerStoreError('NOT_ADMITTED', 'the certificate does not say whether it is a peer or a user');
   }
   try {

@@ -27,6 +27,8 @@ export interface CopyJob<T> {
   /** Fires when whoever asked for it gave up. */
   readonly signal: AbortSignal;
   readonly onFailure: (holder: PeerRef, error: unknown) => void;
+  /** Called when nothing of the job is under way any more. @param allDone whether nothing of it failed */
+  readonly onSettled?: ((allDone: boolean) => void) | undefined;
 }
 
 /** The failures of a job that did not reach a majority, and how many did it. */
@@ -140,6 +142,7 @@ export class Copies {
           this.#underWay.delete(copy);
           this.#late.delete(copy);
           goOn();
+          if (isOver && own.size === 0) job.onSettled?.(failures.length === 0);
         });
       };
       if (signal.aborted) onAbort();

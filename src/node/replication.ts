@@ -92,12 +92,18 @@ export class Replication {
    * Does something at the holders of what this peer is responsible for, as many as there are copies wanted; where one
    * fails, the next one behind it stands in.
    * @param signal fires when whoever asked for it gave up
+   * @param onSettled called when nothing of it is under way any more, with whether nothing of it failed
    * @returns when a majority has done it; the others go on.
    * @throws PeerStoreError what a holder said if it refused for a reason of the value itself (CONFLICT, DAMAGED,
    *   FORBIDDEN), NO_SPACE if disks are full, CANCELLED, else TOO_FEW_COPIES.
    */
-  spread<T>(what: string, signal: AbortSignal, atHolder: AtHolder<T>): Promise<Spread<T>> {
-    return this.#spread(what, signal, atHolder, () => true);
+  spread<T>(
+    what: string,
+    signal: AbortSignal,
+    atHolder: AtHolder<T>,
+    onSettled?: (allDone: boolean) => void,
+  ): Promise<Spread<T>> {
+    return this.#spread(what, signal, atHolder, () => true, onSettled);
   }
 
   /**
@@ -129,6 +135,7 @@ export class Replication {
     signal: AbortSignal,
     atHolder: AtHolder<T>,
     isEnough: (done: readonly T[], majority: number) => boolean,
+    onSettled?: (allDone: boolean) => void,
   ): Promise<Spread<T>> {
     const { self, successors } = this.#options.membership.state;
     const wanted = this.wantedCopies;
@@ -140,6 +147,7 @@ export class Replication {
         majority,
         atHolder,
         isEnough: (answers) => isEnough(answers, majority),
+        onSettled,
         signal,
         onFailure: ({ address }, error) =>
           this.#options.log.debug(`${what} failed at a holder`, {

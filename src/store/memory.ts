@@ -55,7 +55,7 @@ class MemoryStore implements Store {
     const after = touchedEntry(before ?? newEntry(bytes.length, nowMs), owner, nowMs);
     if (before === undefined) {
       const giveBack = this.#totals.reserve(bytes.length);
-      this.#bytes.set(id, bytes);
+      this.#bytes.set(id, Uint8Array.from(bytes));
       giveBack();
     }
     this.#change(id, before, after);

@@ -49,7 +49,8 @@ export interface StoreStats {
 
 export interface Store {
   /**
-   * Keeps a block for an owner, and touches it. A block in the trash comes back.
+   * Keeps a block for an owner, and touches it. A block in the trash comes back. Once the promise has resolved, the
+   * store does not look at `bytes` again.
    * @returns whether it was not held before.
    * @throws PeerStoreError DAMAGED when the bytes do not have this id, NO_SPACE, IO.
    */

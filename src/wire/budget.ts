@@ -1,4 +1,5 @@
 /** Memory that many connections share. */
+import type { BodyMemory } from './body-memory.js';
 
 /** A number of bytes that may be held at once. */
 export class ByteBudget {
@@ -28,6 +29,8 @@ export class ByteBudget {
 export interface ConnectionMemory {
   /** The bodies of requests, from their first byte until they are answered. */
   readonly requestBodies: ByteBudget;
+  /** Where those bodies are put. */
+  readonly bodies: BodyMemory;
   /** Answers, until the other side takes them. */
   readonly answers: ByteBudget;
 }

@@ -53,6 +53,7 @@ export class Callers {
       connections: 0,
       memory: {
         requestBodies: new ByteBudget(limits.callerRequestBodyBytes, this.#memory.requestBodies),
+        bodies: this.#memory.bodies,
         answers: new ByteBudget(limits.callerAnswerBytes, this.#memory.answers),
       },
     };

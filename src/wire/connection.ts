@@ -66,6 +66,8 @@ export class Connection {
     this.#outgoing = new OutgoingCalls(clock, remote, this.#outbox);
     this.#parser = new FrameParser(options.bounds, {
       onHeader: (header, bodyBytes) => this.#onHeader(header, bodyBytes),
+      memoryFor: ({ kind }, bodyBytes) =>
+        kind === 'request' ? memory.bodies.take(bodyBytes) : Buffer.allocUnsafeSlow(bodyBytes),
       onFrame: (header, body) => this.#onFrame(header, body),
     });
     this.#incoming = new IncomingCalls({
@@ -74,6 +76,7 @@ export class Connection {
       caller: identity,
       dispatch,
       budget: memory.requestBodies,
+      bodies: memory.bodies,
       send: (answer) => this.#answer(answer),
       dropBody: () => this.#parser.dropBody(),
       onIdle: () => {

@@ -14,6 +14,8 @@ import { decodeHeader, type FrameHeader, framePrefixBytes, protocolVersion } fro
 export interface FrameReceiver {
   /** A header is complete. @returns whether the frame is wanted: {@link onFrame} follows when its body is there. */
   onHeader(header: FrameHeader, bodyBytes: number): boolean;
+  /** Memory for the body of a frame that is wanted; by default it is new. */
+  memoryFor?(header: FrameHeader, bodyBytes: number): Uint8Array;
   /** A frame that was wanted is complete. The body belongs to the receiver. */
   onFrame(header: FrameHeader, body: Uint8Array): void;
 }
@@ -44,7 +46,7 @@ export const strangerBounds: FrameBounds = {
 interface AwaitedBody {
   readonly header: FrameHeader;
   /** Undefined while the body passes by without being kept. */
-  kept: Buffer | undefined;
+  kept: Uint8Array | undefined;
   filledBytes: number;
 }
 
@@ -150,7 +152,9 @@ export class FrameParser {
       if (wanted) this.#receiver.onFrame(header, noBytes);
       return;
     }
-    const kept = wanted ? Buffer.allocUnsafeSlow(this.#bodyBytes) : undefined;
+    const kept = wanted
+      ? (this.#receiver.memoryFor?.(header, this.#bodyBytes) ?? Buffer.allocUnsafeSlow(this.#bodyBytes))
+      : undefined;
     this.#awaited = { header, kept, filledBytes: 0 };
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js';
 import { assert, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
+import type { BodyMemory } from './body-memory.js';
 import type { ByteBudget } from './budget.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import type { RequestHeader } from './frame.js';
@@ -17,6 +18,8 @@ export interface IncomingOptions {
   readonly dispatch: Dispatch | undefined;
   /** For the bodies of requests. */
   readonly budget: ByteBudget;
+  /** Where those bodies are put, and go back to. */
+  readonly bodies: BodyMemory;
   /** Sends an answer. @returns false when there is no memory to keep it in until the other side takes it. */
   readonly send: (frame: OutgoingFrame) => boolean;
   /** Lets the rest of a body that is still arriving pass by. */
@@ -88,7 +91,7 @@ export class IncomingCalls {
     const item = this.#inHand.get(id);
     assert(item?.isRunning === false, 'a request runs once, after it was admitted');
     item.isRunning = true;
-    item.call.body = body;
+    item.call.setBody(body, this.#options.bodies);
     void this.#carryOut(item);
   }
 

@@ -55,7 +55,7 @@ export class MemoryListener implements Listener {
       answer(errorFrame(id, error, method, log));
       return;
     }
-    call.body = body;
+    call.setBody(body);
     this.#inHand.set(id, { call, onClosed });
     const deadline = clock.setTimer(timeoutMs, () =>
       call.abandon(new PeerStoreError('TIMEOUT', `the deadline of ${method} has passed`)),

@@ -4,6 +4,7 @@
  */
 import { assert, PeerStoreError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import type { BodyMemory } from './body-memory.js';
 import { isMethodName, type MethodName, methods, type MethodSpec, type RequestOf } from './catalogue.js';
 import { toWireError } from './errors.js';
 import { encodeFrame, type RequestHeader } from './frame.js';
@@ -35,7 +36,8 @@ export class AdmittedCall implements IncomingCall {
   readonly method: MethodName;
   readonly request: RequestOf<MethodName>;
   readonly caller: Identity;
-  body: Uint8Array = noBytes;
+  #body: Uint8Array = noBytes;
+  #memory: BodyMemory | undefined;
   #abandoned: PeerStoreError | undefined;
   #controller: AbortController | undefined;
 
@@ -44,6 +46,23 @@ export class AdmittedCall implements IncomingCall {
     this.method = method;
     this.request = request as RequestOf<MethodName>;
     this.caller = caller;
+  }
+
+  get body(): Uint8Array {
+    return this.#body;
+  }
+
+  /** @param memory where the body's bytes may be used again, if anywhere */
+  setBody(body: Uint8Array, memory?: BodyMemory): void {
+    this.#body = body;
+    this.#memory = memory;
+  }
+
+  releaseBody(): void {
+    const body = this.#body;
+    this.#body = noBytes;
+    this.#memory?.giveBack(body);
+    this.#memory = undefined;
   }
 
   /** Made when it is first asked for: most handlers never do, and a controller costs as much as a small request. */

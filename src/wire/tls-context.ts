@@ -8,6 +8,7 @@ import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import type { Identity } from './identity.js';
 import { canonicalAddress } from './address.js';
+import { BodyMemory } from './body-memory.js';
 import { ByteBudget, type ConnectionMemory } from './budget.js';
 import { keyFingerprint, type Trust } from './tls-verify.js';
 
@@ -81,6 +82,7 @@ export function createTlsContext(options: TlsTransportOptions): TlsContext {
     trust: { clock, authorityFingerprint, identify, ...(authority && { authority }) },
     memory: {
       requestBodies: new ByteBudget(limits.requestBodyBytesInFlight),
+      bodies: new BodyMemory(),
       answers: new ByteBudget(limits.answerBytesUnsent),
     },
     hasCredentials: credentials !== undefined,

@@ -41,6 +41,11 @@ export interface IncomingCall<M extends MethodName = MethodName> {
   readonly request: RequestOf<M>;
   readonly body: Uint8Array;
   readonly caller: Identity;
+  /**
+   * Says that nobody looks at the body any more: its memory may hold the next one. Worth it for large bodies; without it
+   * the body simply belongs to the handler.
+   */
+  releaseBody?(): void;
   /** Fires when the caller gave up, the deadline passed or the connection broke: nobody will read the answer. */
   readonly signal: AbortSignal;
 }

@@ -9,6 +9,9 @@ interface Benchmark {
 /** Every benchmark, with what it measures. */
 const benchmarks: Readonly<Record<string, string>> = {
   rpc: 'small requests a second over one TLS connection, 64 in flight',
+  put: 'MiB/s of 1 MiB blocks put over TLS, verified and synced to disk',
+  backup: 'three peers and the client: first backup, again, restore; restic and Borg beside it',
+  memory: 'peak resident memory with one large file: [MiB] [PEERS]',
 };
 
 async function main(name: string | undefined): Promise<number> {

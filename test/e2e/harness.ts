@@ -25,6 +25,8 @@ export interface PeerOptions {
   readonly dataPath?: string;
   /** More options. */
   readonly args?: readonly string[];
+  /** More of an environment. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Whoever can be asked for an invite: the peer that founded the ring. */
@@ -74,14 +76,18 @@ export class Lab {
   /** Starts a peer, and waits until it says that it is ready. @throws Error with what it said when it ends instead. */
   async peer(name: string, options: PeerOptions = {}): Promise<Peer> {
     const dataPath = options.dataPath ?? this.path(name);
-    const running = await this.startServer([
-      '--addr',
-      options.address ?? '127.0.0.1:0',
-      '--data-path',
-      dataPath,
-      ...(options.join === undefined ? [] : ['--join', await this.invite(options.join, '--peer')]),
-      ...(options.args ?? ['--log-level', 'warn']),
-    ]);
+    const running = await this.startServer(
+      [
+        '--addr',
+        options.address ?? '127.0.0.1:0',
+        '--data-path',
+        dataPath,
+        ...(options.join === undefined ? [] : ['--join', await this.invite(options.join, '--peer')]),
+        ...(options.args ?? ['--log-level', 'warn']),
+      ],
+      [],
+      options.env,
+    );
     let ended: Ended | undefined;
     void running.ended.then((end) => {
       ended = end;
@@ -132,8 +138,15 @@ export class Lab {
   }
 
   /** @param under a program, with its arguments, that starts it */
-  startServer(args: readonly string[], under: readonly string[] = []): Promise<Running> {
-    return this.#start([...under, serverProgram, ...args], this.directory, this.#environment('server'));
+  startServer(
+    args: readonly string[],
+    under: readonly string[] = [],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Running> {
+    return this.#start([...under, serverProgram, ...args], this.directory, {
+      ...this.#environment('server'),
+      ...env,
+    });
   }
 
   /**

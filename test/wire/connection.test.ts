@@ -125,6 +125,25 @@ describe('a connection', () => {
     expect(received).to.have.length(limits.requestsPerConnection + 2);
   });
 
+  it('puts the next body where one was that its handler has released, and nowhere else', async () => {
+    const bodies: Uint8Array[] = [];
+    connect(
+      dispatchWith((call) => {
+        bodies.push(call.body);
+        if (bodies.length === 2) call.releaseBody?.();
+        return Promise.resolve(done);
+      }),
+    );
+    const sizeBytes = 100_000;
+    for (let number = 1; number <= 3; number += 1) send(postBlock(number), Buffer.alloc(sizeBytes, number));
+    await settled();
+    const [first, second, third] = bodies;
+    expect(third?.buffer).to.equal(second?.buffer);
+    expect(first?.buffer).not.to.equal(second?.buffer);
+    expect(first?.every((byte) => byte === 1)).to.equal(true);
+    expect(third?.every((byte) => byte === 3)).to.equal(true);
+  });
+
   it('refuses bodies beyond the memory of all connections with BUSY, and gives the memory back', async () => {
     memory = memoryFor(100);
     const release = new Deferred<Outcome<never>>();

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/base/clock.js';
 import { PeerStoreError } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
 import { createLogger, type Logger } from '../../src/base/log.js';
+import { BodyMemory } from '../../src/wire/body-memory.js';
 import { ByteBudget, type ConnectionMemory } from '../../src/wire/budget.js';
 import type { Dispatch, IncomingCall, Outcome } from '../../src/wire/transport.js';
 
@@ -48,7 +49,11 @@ export function memoryFor(
   requestBodyBytes: number = limits.requestBodyBytesInFlight,
   answerBytes: number = limits.answerBytesUnsent,
 ): ConnectionMemory {
-  return { requestBodies: new ByteBudget(requestBodyBytes), answers: new ByteBudget(answerBytes) };
+  return {
+    requestBodies: new ByteBudget(requestBodyBytes),
+    bodies: new BodyMemory(),
+    answers: new ByteBudget(answerBytes),
+  };
 }
 
 /** One end of a pipe: what is written to it can be read from the other end. */
