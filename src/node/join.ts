@@ -4,8 +4,11 @@
  * A peer that has restarted may still stand in the others' lists under its own id. Then the ring takes it for its own
  * successor's predecessor, so the place is looked for from before it, and what members say is read without it.
  */
-import { messageOf, PeerStoreError } from '../base/errors.js';
+import { type Clock, sleep } from '../base/clock.js';
+import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
+import type { Logger } from '../base/log.js';
+import { jittered, type Random } from '../base/random.js';
 import { between, inHalfOpen } from '../ring/interval.js';
 import { lookup } from '../ring/lookup.js';
 import type { Id } from '../ring/identifier.js';
@@ -16,6 +19,40 @@ import { isPlaceOf } from '../ring/steps.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
 import { meansNoAnswer } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
+
+export interface PlaceTools {
+  readonly self: PeerRef;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** The pause before joining is tried again. */
+const pauseMs = 200;
+
+/**
+ * The same as {@link findPlace}, again and again while the ring is in motion.
+ * @param patienceMs after this long no new attempt is begun
+ * @throws PeerStoreError what the last attempt said.
+ */
+export async function findPlacePatiently(
+  entries: readonly Endpoint[],
+  patienceMs: number,
+  { self, transport, clock, random, log, signal }: PlaceTools,
+): Promise<Neighbourhood> {
+  const sinceMs = clock.monotonicMs();
+  for (;;) {
+    try {
+      return await findPlace(self, entries, transport, signal);
+    } catch (error) {
+      log.debug('could not join yet', { error: messageOf(error) });
+      if (!isPassing(error) || clock.monotonicMs() - sinceMs >= patienceMs) throw error;
+    }
+    await sleep(clock, jittered(random, pauseMs, 0.5), signal);
+  }
+}
 
 /**
  * Finds the member that a newcomer belongs behind.
@@ -81,8 +118,8 @@ async function firstSteps(
 }
 
 /** Whether an attempt to join that failed this way may succeed in a moment. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof PeerStoreError && ['UNSETTLED', 'BUSY', 'TIMEOUT'].includes(error.code);
+function isPassing(error: unknown): boolean {
+  return hasCode(error, 'UNSETTLED', 'BUSY', 'TIMEOUT');
 }
 
 /** Where to look next when the newcomer does not belong right behind this member. */

@@ -16,11 +16,11 @@
  */
 import { setMaxListeners } from 'node:events';
 
-import { type Clock, sleep } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import { jittered, type Random } from '../base/random.js';
+import type { Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
@@ -28,7 +28,7 @@ import type { LookupStep } from '../ring/routing.js';
 import { aloneState, faultIn, firstSuccessor, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
-import { findPlace, isPassing } from './join.js';
+import { findPlacePatiently } from './join.js';
 import { isDead, meansNoAnswer } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { RememberedPeers } from './remembered-peers.js';
@@ -145,22 +145,15 @@ export class Membership {
    * @throws PeerStoreError UNREACHABLE when none of them leads to a ring, or what one of them said.
    */
   async join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
-    const { self, transport, clock, random, log, remembered, listLength } = this.#options;
-    const sinceMs = clock.monotonicMs();
-    for (;;) {
-      try {
-        const member = await findPlace(self, entries, transport, this.#ended.signal);
-        this.#state = steps.join(self, member, listLength);
-        this.#isInside = true;
-        remembered.see([member.self, ...member.successors]);
-        log.debug('joined', { behind: shortId(member.self.id) });
-        return;
-      } catch (error) {
-        log.debug('could not join yet', { error: messageOf(error) });
-        if (!isPassing(error) || clock.monotonicMs() - sinceMs >= patienceMs) throw error;
-      }
-      await sleep(clock, jittered(random, joinPauseMs, 0.5), this.#ended.signal);
-    }
+    const { self, log, remembered, listLength } = this.#options;
+    const member = await findPlacePatiently(entries, patienceMs, {
+      ...this.#options,
+      signal: this.#ended.signal,
+    });
+    this.#state = steps.join(self, member, listLength);
+    this.#isInside = true;
+    remembered.see([member.self, ...member.successors]);
+    log.debug('joined', { behind: shortId(member.self.id) });
   }
 
   /** Whether the ring has taken this peer in: its predecessor names it, where it is now, as its first successor. */
@@ -402,9 +395,6 @@ export class Membership {
     }
   }
 }
-
-/** The pause before joining is tried again. */
-const joinPauseMs = 200;
 
 function unsettled(why: string): PeerStoreError {
   return new PeerStoreError('UNSETTLED', why, { retryAfterMs: limits.unsettledRetryMs });
