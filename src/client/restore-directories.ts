@@ -1,7 +1,7 @@
 /** The directories of a restore: made private, filled, and given their own owner, mode and time at the end. */
 import { assert, PeerStoreError } from '../base/errors.js';
 import type { FileInfo, FileSystem } from '../base/filesystem.js';
-import { printablePath } from '../base/paths.js';
+import { absolutePath, pathComponents, printablePath, rootPath } from '../base/paths.js';
 import type { EntryCommon } from '../archive/entry.js';
 import type { Overwrite, Placer } from './place.js';
 import { osCode, problem, ProblemError, systemReason } from './problem.js';
@@ -148,7 +148,12 @@ export class Directories {
       return true;
     } catch (error) {
       if (osCode(error) === 'EEXIST') return false;
-      throw error;
+      const above = parentOf(path);
+      if (osCode(error) !== 'ENOENT' || above === undefined) throw error;
+      // The way to the target is the person's own choice, not the archive's: what is missing of it is made.
+      await this.#makeTarget(above, 0o777);
+      await this.#fileSystem.makeDirectory(path, mode);
+      return true;
     }
   }
 
@@ -177,4 +182,10 @@ export class Directories {
     }
     return made;
   }
+}
+
+/** The directory that an absolute path is in; undefined for `/`. */
+function parentOf(path: Uint8Array): Uint8Array | undefined {
+  const components = pathComponents(rootPath, path);
+  return components.length === 0 ? undefined : absolutePath(components.slice(0, -1));
 }

@@ -37,7 +37,7 @@ export type RestoreEvent =
 export interface RestoreOptions {
   readonly fileSystem: FileSystem;
   readonly random: Random;
-  /** Absolute. It is made if need be, in a directory that exists; a link to a directory will do. */
+  /** Absolute. It is made if need be, with the directories that lead to it; a link to a directory will do. */
   readonly target: Uint8Array;
   /** What the target itself gets if it is made; a target that exists keeps its owner, mode and time. */
   readonly root?: EntryCommon;

@@ -6,7 +6,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 
-import { asBuffer, bytesEqual, sha256, toHex } from '../base/bytes.js';
+import { asBuffer, sha256 } from '../base/bytes.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { hashToId } from '../ring/identifier.js';
@@ -52,25 +52,6 @@ export function readAuthority(bytes: Uint8Array, what: string): AuthorityCertifi
     throw new PeerStoreError('NOT_ADMITTED', `${what} is not the certificate of a ring's authority`);
   }
   return { der: certificate.raw, publicKey, fingerprint: fingerprintOf(publicKey) };
-}
-
-/**
- * The authority with this fingerprint among certificates that a peer showed.
- * @param chain DER, in any order
- * @throws PeerStoreError NOT_ADMITTED when it is not among them: the peer is of another ring, or an impostor.
- */
-export function findAuthority(chain: readonly Uint8Array[], fingerprint: Uint8Array): AuthorityCertificate {
-  for (const der of chain) {
-    const certificate = parse(der, 'a certificate that the peer showed');
-    if (certificate.ca && certificate.publicKey.asymmetricKeyType === 'ed25519') {
-      const authority = readAuthority(der, 'a certificate that the peer showed');
-      if (bytesEqual(authority.fingerprint, fingerprint)) return authority;
-    }
-  }
-  throw new PeerStoreError(
-    'NOT_ADMITTED',
-    `the peer is not of the ring with the authority ${toHex(fingerprint).slice(0, 16)}: check the address, or ask for a new invite`,
-  );
 }
 
 /**

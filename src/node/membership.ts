@@ -390,8 +390,7 @@ export class Membership {
     try {
       await transport.call(peer, 'notify', { peer: this.#state.self }, { signal: this.#ended.signal });
     } catch (error) {
-      // The next round of stabilize says it again.
-      log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) });
+      log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
     }
   }
 }

@@ -1,6 +1,5 @@
 /**
- * A store in memory, for tests and simulators. It keeps the very arrays it is given and hands them out, so that a
- * thousand nodes of one process share a block's bytes: nobody may change them afterwards.
+ * A store in memory, for tests and simulators. It hands out the very arrays that it keeps: nobody may change them.
  */
 import type { Clock } from '../base/clock.js';
 import type { Id } from '../ring/identifier.js';

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -73,8 +74,14 @@ describe('restore', () => {
     const error = await failure(restore([file('a')]));
     expect(error.code).to.equal('USAGE');
     expect(error.message).to.contain(target()).and.to.contain('it is a file');
-    const orphan = await failure(restore([], { target: utf8(target('x/y')) }));
-    expect(orphan.code).to.equal('USAGE');
+    const below = await failure(restore([], { target: utf8(target('x/y')) }));
+    expect(below.code).to.equal('USAGE');
+  });
+
+  it('makes the way to a target that is not there', async () => {
+    const { problems } = await restore([file('a')], { target: utf8(target('one/two/three')) });
+    expect(problems).to.deep.equal([]);
+    expect(existsSync(target('one/two/three/a'))).to.equal(true);
   });
 
   describe('what is in the way', () => {

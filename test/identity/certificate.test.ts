@@ -12,7 +12,6 @@ import { limits } from '../../src/base/limits.js';
 import { newNonce, RingAuthority } from '../../src/identity/authority.js';
 import {
   certificateToPem,
-  findAuthority,
   identify,
   readAuthority,
   readCertificate,
@@ -115,18 +114,6 @@ describe('identity/certificate', () => {
     expect([...fromPem.der]).to.deep.equal([...certificate.der]);
   });
 
-  it('finds the authority among the certificates that a peer shows, and no other', async () => {
-    const { authority, random } = await testRing();
-    const other = await testRing(2);
-    const leaf = await authority.issuePeer(keyNumber(2).publicKey, [newNonce(random)]);
-    const { fingerprint, der } = authority.certificate;
-    expect([...findAuthority([leaf, other.authority.certificate.der, der], fingerprint).der]).to.deep.equal([
-      ...der,
-    ]);
-    await failure('NOT_ADMITTED', () => findAuthority([leaf, other.authority.certificate.der], fingerprint));
-    await failure('NOT_ADMITTED', () => findAuthority([], fingerprint));
-  });
-
   it('has a positive serial number that is never the same', async () => {
     const { authority, random } = await testRing();
     const serials = new Set<string>();
@@ -177,9 +164,7 @@ describe('identity/certificate', () => {
       const seenByClient = client.getPeerCertificate(true);
       expect([...seenByClient.raw]).to.deep.equal([...peerDer]);
       const issuer = seenByClient.issuerCertificate as PeerCertificate;
-      expect([...findAuthority([issuer.raw], ring.certificate.fingerprint).der]).to.deep.equal([
-        ...ring.certificate.der,
-      ]);
+      expect([...issuer.raw]).to.deep.equal([...ring.certificate.der]);
       const caller = identify(serverSide.getPeerCertificate().raw, ring.certificate, Date.now());
       expect(caller.kind === 'user' && caller.name).to.equal('alice');
       serverSide.destroy();
