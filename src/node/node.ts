@@ -50,7 +50,7 @@ export const defaultIntervals: NodeIntervals = {
   checkPredecessorMs: 3_000,
   fixFingersMs: 2_000,
   lookAroundMs: 20_000,
-  rememberMs: 5_000,
+  rememberMs: 500,
   emptyTrashMs: 3_600_000,
 };
 

@@ -19,7 +19,8 @@ export interface LookupStep {
  */
 export function lookupStep(state: RingState, others: Iterable<PeerRef>, key: Id): LookupStep {
   const { self, predecessor, successors } = state;
-  if (successors.length === 0 && predecessor === null) return { found: true, peers: [self] };
+  // The whole ring, as long as nobody has joined it by stabilize: a newcomer that only notified is no member yet.
+  if (successors.length === 0) return { found: true, peers: [self] };
   if (predecessor !== null && inHalfOpen(predecessor.id, key, self.id)) {
     return { found: true, peers: [self, ...successors] };
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -124,7 +124,8 @@ describe('A ring whose peers are killed with -9', function () {
 
   it('comes together again when its peers found nobody at first, because one has moved', async () => {
     const [first, second] = peers as unknown as [Peer, Peer, Peer];
-    const remembers = (): boolean => readFileSync(join(first.dataPath, 'peers')).includes(second.address);
+    const memory = join(first.dataPath, 'peers');
+    const remembers = (): boolean => existsSync(memory) && readFileSync(memory).includes(second.address);
     await until('the one that will move to remember the other on disk', remembers);
     for (const peer of peers) await kill(peer);
     const moved = await lab.peer('moved', { dataPath: first.dataPath, args: [] });

@@ -116,6 +116,13 @@ describe('a lookup step', () => {
     expect(lookupStep(aloneState(peerAt(4)), [], idAt(9))).to.deep.equal({ found: true, peers: [peerAt(4)] });
   });
 
+  it('answers itself while the first newcomer has only notified it', () => {
+    const state = { self: peerAt(4), predecessor: peerAt(9), successors: [] };
+    for (const key of [2, 4, 7, 12]) {
+      expect(lookupStep(state, [], idAt(key))).to.deep.equal({ found: true, peers: [peerAt(4)] });
+    }
+  });
+
   it('names closer peers, best first, each once, when its list does not reach the key', () => {
     const state = { self: peerAt(10), predecessor: peerAt(5), successors: [peerAt(12), peerAt(14)] };
     const step = lookupStep(state, [peerAt(40), peerAt(20), peerAt(14), peerAt(60), peerAt(40)], idAt(50));

@@ -1,5 +1,8 @@
 import { type Handler, ownerOf, type SpreadingDeps } from './handler.js';
 
+/** How long one holder may take: what the others know must not wait for a machine that has stopped. */
+const holderTimeoutMs = 10_000;
+
 /** Which blocks are kept: here for a peer, at a majority of the holders for a user. A hit touches. */
 export function hasBlocksHandler(deps: SpreadingDeps): Handler<'hasBlocks'> {
   return async (call) => {
@@ -16,7 +19,8 @@ export function hasBlocksHandler(deps: SpreadingDeps): Handler<'hasBlocks'> {
       call.signal,
       async (holder, signal) => {
         if (holder.machine === deps.machine) return deps.store.touchBlocks(ids, owner);
-        return (await deps.transport.call(holder, 'hasBlocks', { ids, owner }, { signal })).response.present;
+        const options = { signal, timeoutMs: holderTimeoutMs };
+        return (await deps.transport.call(holder, 'hasBlocks', { ids, owner }, options)).response.present;
       },
       // One silent holder does not hold up what the others know.
       (answers, majority) => isPresent(answers, majority).every(Boolean),
