@@ -17,7 +17,7 @@ export interface Clock {
   setTimer(delayMs: number, action: () => void): Timer;
 }
 
-/** The machine's clock. Its timers do not keep the process alive by themselves. */
+/** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -45,8 +45,9 @@ export const limits = Object.freeze({
   holdersNamed: 6,
   /** Fingers: one for each bit of an identifier. */
   fingers: 256,
-  /** Closer peers named in one answer of a lookup step: the best and its stand-ins. */
-  lookupCandidates: 8,
+  /** Closer peers named in one answer of a lookup step: the best and its stand-ins. With half of all peers dead at once,
+   * one answer in 16 million names dead ones only. */
+  lookupCandidates: 24,
   /** Steps of one lookup before it gives up: four times the longest path of the published figures for 16,384 peers. */
   lookupSteps: 48,
   /** Peers remembered on disk for the next start and for healed partitions. */
@@ -248,3 +249,8 @@ atMost(
 );
 atMost(limits.forgottenSnapshots * 34 + 8 * KiB, limits.recordBytes, 'a full head fits a record');
 atMost(limits.hasBlocksIds, limits.indexCommitChanges, 'a full HasBlocks fits one commit');
+atMost(
+  limits.successorListLength + 1,
+  limits.lookupCandidates,
+  'the end of a lookup names a whole successor list',
+);

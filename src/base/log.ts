@@ -34,7 +34,7 @@ export function createLogger(options: LogOptions): Logger {
       const time = new Date(options.clock.nowMs()).toISOString();
       options.write(
         options.format === 'json'
-          ? JSON.stringify({ time, level, message, ...fields })
+          ? asJson({ time, level, message, ...fields })
           : `${time} ${level.padEnd(5)} ${oneLine(message)}${asText(fields)}`,
       );
     };
@@ -48,6 +48,14 @@ export const silentLogger: Logger = {
   info: () => undefined,
   debug: () => undefined,
 };
+
+/** JSON leaves control characters beyond ASCII as they are; a terminal obeys some of them. */
+function asJson(line: object): string {
+  return JSON.stringify(line).replace(
+    /\p{Cc}/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
 
 function asText(fields: LogFields): string {
   let text = '';

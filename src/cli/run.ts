@@ -65,6 +65,8 @@ export async function runProgram(
     .version(version)
     .help()
     .alias('help', 'h')
+    // One value for each time an option is given, so that what follows it stays what it is: `--exclude '*.o' src`.
+    .parserConfiguration({ 'greedy-arrays': false })
     .strict()
     .recommendCommands()
     .wrap(Math.min(110, process.stdout.columns || 110))

@@ -61,7 +61,7 @@ export const methods = {
    */
   successor: method({
     request: struct({ key: idCodec }),
-    response: struct({ found: boolean, peers }),
+    response: struct({ found: boolean, peers: list(peerCodec, limits.lookupCandidates) }),
     callers: ['peer', 'user'],
     lane: 'ring',
   }),

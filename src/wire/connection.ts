@@ -77,6 +77,7 @@ export class Connection {
       },
       dropBody: () => this.#parser.dropBody(),
       onIdle: () => {
+        this.#lastActiveMs = clock.monotonicMs();
         if (this.#isEnding) this.#finish();
       },
     });

@@ -36,6 +36,7 @@ export class MemoryListener implements Listener {
   readonly #options: MemoryListenerOptions;
   readonly #inHand = new Map<number, { readonly call: AdmittedCall; readonly onClosed: () => void }>();
   #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(options: MemoryListenerOptions) {
     this.address = options.address;
@@ -73,6 +74,11 @@ export class MemoryListener implements Listener {
   }
 
   close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  #close(graceMs: number): Promise<void> {
     this.#options.onClose();
     if (this.#inHand.size === 0) return Promise.resolve();
     return new Promise((resolve) => {

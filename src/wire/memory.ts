@@ -101,7 +101,9 @@ export class MemoryNetwork {
       address: real,
       identity,
       dispatch,
-      onClose: () => this.#listeners.delete(key),
+      onClose: () => {
+        if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
+      },
     });
     this.#listeners.set(key, listener);
     return listener;

@@ -1,4 +1,6 @@
 /** Small things that the tests of the wire share. */
+import { Duplex } from 'node:stream';
+
 import { systemClock } from '../../src/base/clock.js';
 import { PeerStoreError } from '../../src/base/errors.js';
 import { createLogger, type Logger } from '../../src/base/log.js';
@@ -37,4 +39,45 @@ export function collectingLogger(level: 'error' | 'warn'): { log: Logger; lines:
   const lines: string[] = [];
   const log = createLogger({ level, format: 'text', clock: systemClock, write: (line) => lines.push(line) });
   return { log, lines };
+}
+
+/** One end of a pipe: what is written to it can be read from the other end. */
+class PipeEnd extends Duplex {
+  other!: PipeEnd;
+  #onRead: (() => void) | undefined;
+
+  override _read(): void {
+    const onRead = this.#onRead;
+    this.#onRead = undefined;
+    onRead?.();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: () => void): void {
+    // Copied, as a network does. The writer waits while the reader has enough.
+    if (this.other.push(Buffer.from(chunk))) done();
+    else this.other.#onRead = done;
+  }
+
+  override _final(done: () => void): void {
+    this.other.push(null);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.other.destroyed) this.other.push(null);
+    done(error);
+  }
+}
+
+/** Two ends of a pipe. */
+export function pipe(): [Duplex, Duplex] {
+  const [a, b] = [new PipeEnd({ allowHalfOpen: false }), new PipeEnd({ allowHalfOpen: false })];
+  a.other = b;
+  b.other = a;
+  return [a, b];
+}
+
+/** Waits until everything that is under way without timers has happened. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

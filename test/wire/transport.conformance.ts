@@ -348,6 +348,21 @@ export function describeTransport(name: string, makeWorld: () => World): void {
       await aborted.promise;
     });
 
+    it('can be closed twice, also while a listener that came later is there', async () => {
+      const listener = await listen(() => answer());
+      await Promise.all([listener.close(0), listener.close(0)]);
+      open.push(
+        await server.listen(
+          listener.address,
+          dispatchWith(() => answer()),
+        ),
+      );
+      await listener.close(0);
+      await client.call({ address: listener.address }, 'ping', {});
+      await client.close();
+      await client.close();
+    });
+
     it('can listen again where a listener was closed', async () => {
       const { address, close } = await bound(await listen(() => answer()));
       await client.call({ address }, 'ping', {});

@@ -1,0 +1,30 @@
+/** Runs benchmarks by name: `npm run --silent bench -- NAME`. The last line of stdout is a JSON object of figures. */
+
+/** A benchmark's module. */
+interface Benchmark {
+  /** Measures, and returns the figures. */
+  readonly run: () => Promise<Record<string, unknown>>;
+}
+
+/** Every benchmark, with what it measures. */
+const benchmarks: Readonly<Record<string, string>> = {
+  rpc: 'small requests a second over one TLS connection, 64 in flight',
+};
+
+async function main(name: string | undefined): Promise<number> {
+  const names = name === 'all' ? Object.keys(benchmarks) : [name];
+  for (const each of names) {
+    if (each === undefined || !Object.hasOwn(benchmarks, each)) {
+      const known = Object.entries(benchmarks).map(([known, what]) => `  ${known.padEnd(8)} ${what}`);
+      process.stderr.write(
+        `usage: npm run --silent bench -- NAME\n${known.join('\n')}\n  all      each in turn\n`,
+      );
+      return 2;
+    }
+    const { run } = (await import(`./${each}.js`)) as Benchmark;
+    process.stdout.write(`${JSON.stringify({ benchmark: each, ...(await run()) })}\n`);
+  }
+  return 0;
+}
+
+process.exitCode = await main(process.argv[2]);
