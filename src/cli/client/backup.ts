@@ -31,6 +31,7 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
     throw new PeerStoreError('USAGE', 'say what to back up: peerstore-client backup PATH...');
   }
   const globs = [...args.exclude, ...args.excludeFile.flatMap(globsIn)];
+  const exclude = globs.length === 0 ? {} : { exclude: compileGlobs(globs) };
   return withSession(args, console, async (session) => {
     const since = systemClock.monotonicMs();
     // A cache of each user's own: the keys in it are the user's.
@@ -53,7 +54,7 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
         host: hostname(),
         tags: args.tag,
         dryRun: args.dryRun,
-        ...(globs.length === 0 ? {} : { exclude: compileGlobs(globs) }),
+        ...exclude,
         report: ({ message }) => progress.line(`peerstore-client: ${message}`),
         progress: progress.add,
       });

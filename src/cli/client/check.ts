@@ -15,7 +15,7 @@ export interface CheckArguments extends CommonArguments {
   readonly snapshot: string | undefined;
 }
 
-/** Checks, names what is missing, and exits with 7 if anything is. */
+/** Checks, names what is missing (with `--json`, also as an object each), and exits with 7 if anything is. */
 export async function runCheck(args: CheckArguments, console: Console): Promise<ExitCode> {
   return withSession(args, console, async (session) => {
     const since = systemClock.monotonicMs();
@@ -36,8 +36,10 @@ export async function runCheck(args: CheckArguments, console: Console): Promise<
       const summary = await check(session, {
         snapshots,
         readData: args.readData,
-        report: ({ snapshot, path, message }) =>
-          progress.line(`peerstore-client: snapshot ${snapshot.slice(0, 12)}: ${path}: ${message}`),
+        report: ({ snapshot, path, message }) => {
+          progress.line(`peerstore-client: snapshot ${snapshot.slice(0, 12)}: ${path}: ${message}`);
+          if (args.json) console.out(JSON.stringify({ snapshot, path, message }));
+        },
         progress: progress.add,
       });
       progress.end();

@@ -23,6 +23,7 @@ export interface RestoreArguments extends CommonArguments {
 export async function runRestore(args: RestoreArguments, console: Console): Promise<ExitCode> {
   const wanted = snapshotAndPath(args.snapshot);
   const cwd = workingDirectory();
+  const include = args.include.length === 0 ? {} : { include: compileGlobs(args.include) };
   return withSession(args, console, async (session) => {
     const since = systemClock.monotonicMs();
     const snapshot = chooseSnapshot(await loadSnapshots(session), wanted.snapshot);
@@ -41,7 +42,7 @@ export async function runRestore(args: RestoreArguments, console: Console): Prom
         components: wanted.path === undefined ? [] : pathComponents(cwd, typedPath(wanted.path)),
         target: absolutePath(pathComponents(cwd, typedPath(args.target))),
         overwrite: args.overwrite,
-        ...(args.include.length === 0 ? {} : { include: compileGlobs(args.include) }),
+        ...include,
         report: ({ kind, message }) => {
           if (kind === 'damaged') damaged += 1;
           progress.line(`peerstore-client: ${message}`);
