@@ -8,7 +8,7 @@
  * begins with an empty file. Values wait in memory and are committed in groups, each synced: a power cut leaves a
  * whole file.
  */
-import { mkdir, rm, unlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type Database, open, type RootDatabase } from 'lmdb';
@@ -266,6 +266,7 @@ async function openLmdb(folder: string, names: readonly string[]): Promise<OpenF
     eventTurnBatching: false,
   });
   try {
+    for (const name of ['data.mdb', 'lock.mdb']) await chmod(join(folder, name), 0o600);
     const tables = new Map<string, Table>();
     for (const name of names) {
       const table = root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });

@@ -72,6 +72,7 @@ describe('a cache on disk', () => {
     expect(marks()).to.deep.equal([]);
     expect(statSync(directory()).mode & 0o777).to.equal(0o700);
     expect(statSync(join(directory(), 'lmdb')).mode & 0o777).to.equal(0o700);
+    expect(statSync(data()).mode & 0o777).to.equal(0o600);
   });
 
   for (const [what, damage] of [
