@@ -1,6 +1,6 @@
 /** `getfile`: gets one file back. */
 import { nodeFileSystem } from '../../base/node-filesystem.js';
-import { absolutePath, pathComponents } from '../../base/paths.js';
+import { absolutePath, pathComponents, printablePath } from '../../base/paths.js';
 import { PeerStoreError, systemCode } from '../../base/errors.js';
 import { chooseSnapshot, loadSnapshots } from '../../client/catalog.js';
 import { findFile } from '../../client/getfile.js';
@@ -82,6 +82,13 @@ async function place(
 async function checkedDestination(destination: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
   if (destination.length === 0) {
     throw new PeerStoreError('USAGE', '--filedest takes the path of a file, not /');
+  }
+  const directory = absolutePath(destination.slice(0, -1));
+  if ((await typeAt(directory)) === undefined) {
+    throw new PeerStoreError(
+      'USAGE',
+      `--filedest: there is no directory ${printablePath(directory)}; make it first`,
+    );
   }
   const type = await typeAt(absolutePath(destination));
   if (type === undefined || type === 'file' || type === 'symlink') return destination;
