@@ -105,13 +105,20 @@ export class Lab {
     return { ...running, name, dataPath, address, id };
   }
 
-  /** Starts a ring of peers, one after the other; the first founds it. They are called `p1`, `p2` and so on. */
+  /**
+   * Starts a ring of peers, one after the other; the first founds it. They are called `p1`, `p2` and so on. It is whole
+   * when it is given out: a peer that has not heard of all others yet makes fewer copies.
+   */
   async ring(count: number, options: PeerOptions = {}): Promise<[Peer, ...Peer[]]> {
     const first = await this.peer('p1', options);
     const peers: [Peer, ...Peer[]] = [first];
     for (let number = 2; number <= count; number += 1) {
       peers.push(await this.peer(`p${number}`, { ...options, join: first }));
     }
+    await until('the ring to be whole', async () => {
+      const seen = await Promise.all(peers.map(async (peer) => (await this.status(peer)).successors.length));
+      return seen.every((others) => others === count - 1);
+    });
     return peers;
   }
 
