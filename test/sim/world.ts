@@ -18,6 +18,7 @@ import type { RingState } from '../../src/ring/state.js';
 import type { UserIdentity } from '../../src/wire/identity.js';
 import { type Fault, type MemoryMessage, MemoryNetwork } from '../../src/wire/memory.js';
 import type { Transport } from '../../src/wire/transport.js';
+import type { Violation } from './scenario.js';
 import { type Member, ringRules, type Rule, whyNotIdeal } from './rules.js';
 import { SimulatedPeer, type SimulatedPeerOptions } from './peer.js';
 import { VirtualClock } from './virtual-clock.js';
@@ -28,13 +29,6 @@ export interface WorldOptions {
   readonly rules?: Readonly<Record<string, Rule>>;
   /** How long a message travels on average; half of it more or less. */
   readonly delayMs?: number;
-}
-
-/** A rule that was broken. */
-export interface Violation {
-  readonly rule: string;
-  readonly what: string;
-  readonly atMs: number;
 }
 
 /** A user with one device, and the connection to call with. */

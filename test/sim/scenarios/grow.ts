@@ -6,11 +6,13 @@
  */
 import { idFromBytes } from '../../../src/ring/identifier.js';
 import type { SimulatedPeer } from '../peer.js';
-import { commonFigures, LookupFigures, type Scenario, type ScenarioOptions } from '../scenario.js';
+import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { World } from '../world.js';
 
-export const grow: Scenario = {
-  async run({ seed, peers: wanted = 30 }: ScenarioOptions) {
+export const grow = {
+  summary: 'one peer to many, with crashes on the way: never two rings, never disorder',
+  own: {},
+  async run({ seed, peers: wanted = 30 }: CommonOptions) {
     const world = new World({ seed });
     const { clock, random } = world;
     const lookups = new LookupFigures();
@@ -47,9 +49,12 @@ export const grow: Scenario = {
         lookups.failed();
       }
     }
-    return { world, figures: { ...commonFigures('grow', world, lookups), crashes, idealAfterMs } };
+    return {
+      violations: world.violations,
+      figures: { ...commonFigures('grow', world, lookups), crashes, idealAfterMs },
+    };
   },
-};
+} satisfies Scenario;
 
 /** Whether everybody else keeps a live peer in its list when this one crashes. */
 function sparesSuccessors(world: World, victim: SimulatedPeer): boolean {
