@@ -8,26 +8,39 @@ import type { Identity } from '../../src/wire/identity.js';
 import type { MemoryNetwork } from '../../src/wire/memory.js';
 import type { Listener, Transport } from '../../src/wire/transport.js';
 
+/** What a process takes for time: a quartz that is fast or slow, and a wall clock that somebody may set. */
+export interface Quartz {
+  /** Seconds that it counts in a second. */
+  rate: number;
+  /** What its wall clock is ahead, in milliseconds. */
+  aheadMs: number;
+}
+
 /** One process, from its start to its end. */
 export class Machine {
   readonly clock: Clock;
   readonly #network: MemoryNetwork;
+  readonly #onTimer: () => void;
   readonly #listeners: Listener[] = [];
   #held: (() => void)[] | undefined;
   readonly #crashed: Promise<never>;
   #isCrashed = false;
   #tellCrash: () => void = () => undefined;
 
-  constructor(network: MemoryNetwork, clock: Clock) {
+  /**
+   * @param onTimer called before each timer of the process fires
+   */
+  constructor(network: MemoryNetwork, clock: Clock, quartz: Quartz, onTimer: () => void) {
     this.#network = network;
+    this.#onTimer = onTimer;
     this.#crashed = new Promise((_, reject) => {
       this.#tellCrash = () => reject(new Error('the process crashed'));
     });
     this.#crashed.catch(() => undefined);
     this.clock = {
-      nowMs: () => clock.nowMs(),
-      monotonicMs: () => clock.monotonicMs(),
-      setTimer: (delayMs, action) => this.#setTimer(clock, delayMs, action),
+      nowMs: () => clock.nowMs() + quartz.aheadMs,
+      monotonicMs: () => clock.monotonicMs() * quartz.rate,
+      setTimer: (delayMs, action) => this.#setTimer(clock, delayMs / quartz.rate, action),
     };
   }
 
@@ -45,8 +58,11 @@ export class Machine {
     };
   }
 
-  /** Its view of a store, which outlives it. */
-  store(inner: Store): Store {
+  /**
+   * Its view of a store, which outlives it.
+   * @param fault asked before every operation on the disk: what it fails with, if it fails
+   */
+  store(inner: Store, fault: (operation: keyof Store) => Error | undefined): Store {
     return new Proxy(inner, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name, target);
@@ -57,6 +73,8 @@ export class Machine {
             ? work()
             : this.#whileUp(async () => {
                 await Promise.resolve();
+                const failure = fault(name as keyof Store);
+                if (failure !== undefined) throw failure;
                 return work();
               });
         };
@@ -94,8 +112,10 @@ export class Machine {
     let isCancelled = false;
     const fire = (): void => {
       if (isCancelled || this.#isCrashed) return;
-      if (this.#held === undefined) action();
-      else this.#held.push(fire);
+      if (this.#held === undefined) {
+        this.#onTimer();
+        action();
+      } else this.#held.push(fire);
     };
     const timer = clock.setTimer(delayMs, fire);
     return {
@@ -106,14 +126,16 @@ export class Machine {
     };
   }
 
-  /** Does something that neither begins nor ends after a crash. */
+  /** Does something that neither begins nor ends after a crash, and does not end during a pause. */
   #whileUp<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve) => {
       if (this.#isCrashed) return;
       const result = work();
       // Resolving with the promise hands its error on, too.
       const end = (): void => {
-        if (!this.#isCrashed) resolve(result);
+        if (this.#isCrashed) return;
+        if (this.#held === undefined) resolve(result);
+        else this.#held.push(end);
       };
       result.then(end, end);
     });
