@@ -13,6 +13,14 @@ export class RingChecker {
   /** Who has a peer for its best successor. */
   readonly #pointing = new Map<Id, Set<Id>>();
   #shape: RingShape | undefined;
+  #version = 0;
+  /** The version at which the rules about the whole ring were checked last. */
+  #checked = -1;
+
+  /** Grows when somebody comes, goes, or has another best successor. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** The live peers' pointers, by id. */
   get live(): ReadonlyMap<Id, RingState> {
@@ -30,6 +38,7 @@ export class RingChecker {
     const before = this.#live.get(id);
     if (before === state) return;
     this.#shape = undefined;
+    if (before === undefined || state === undefined) this.#version += 1;
     if (state === undefined) {
       this.#live.delete(id);
       this.#point(id, undefined);
@@ -44,8 +53,13 @@ export class RingChecker {
     else this.#recompute(id);
   }
 
+  /** The rules are others from now on, or all of them are to be looked at again. */
+  forgetChecks(): void {
+    this.#checked = -1;
+  }
+
   /**
-   * The rules that are broken.
+   * The rules that are broken. A rule about the whole ring that stays broken is said once.
    * @param changed peers whose pointers have changed since the last time
    */
   *broken(rules: RuleSet, changed: Iterable<Id>): Iterable<{ readonly rule: string; readonly what: string }> {
@@ -57,6 +71,8 @@ export class RingChecker {
         if (what !== undefined) yield { rule, what };
       }
     }
+    if (this.#checked === this.#version) return;
+    this.#checked = this.#version;
     for (const [rule, check] of Object.entries(rules.shapes)) {
       const what = check(this.shape);
       if (what !== undefined) yield { rule, what };
@@ -75,6 +91,7 @@ export class RingChecker {
   #point(id: Id, to: Id | undefined): void {
     const before = this.#best.get(id);
     if (before === to) return;
+    this.#version += 1;
     if (before !== undefined) this.#pointing.get(before)?.delete(id);
     if (to === undefined) {
       this.#best.delete(id);

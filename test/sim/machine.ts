@@ -8,14 +8,6 @@ import type { Identity } from '../../src/wire/identity.js';
 import type { MemoryNetwork } from '../../src/wire/memory.js';
 import type { Listener, Transport } from '../../src/wire/transport.js';
 
-/** What a process takes for time: a quartz that is fast or slow, and a wall clock that somebody may set. */
-export interface Quartz {
-  /** Seconds that it counts in a second. */
-  rate: number;
-  /** What its wall clock is ahead, in milliseconds. */
-  aheadMs: number;
-}
-
 /** One process, from its start to its end. */
 export class Machine {
   readonly clock: Clock;
@@ -30,7 +22,7 @@ export class Machine {
   /**
    * @param onTimer called before each timer of the process fires
    */
-  constructor(network: MemoryNetwork, clock: Clock, quartz: Quartz, onTimer: () => void) {
+  constructor(network: MemoryNetwork, clock: Clock, onTimer: () => void) {
     this.#network = network;
     this.#onTimer = onTimer;
     this.#crashed = new Promise((_, reject) => {
@@ -38,9 +30,9 @@ export class Machine {
     });
     this.#crashed.catch(() => undefined);
     this.clock = {
-      nowMs: () => clock.nowMs() + quartz.aheadMs,
-      monotonicMs: () => clock.monotonicMs() * quartz.rate,
-      setTimer: (delayMs, action) => this.#setTimer(clock, delayMs / quartz.rate, action),
+      nowMs: () => clock.nowMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: (delayMs, action) => this.#setTimer(clock, delayMs, action),
     };
   }
 

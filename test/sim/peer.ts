@@ -1,4 +1,5 @@
 /** A peer of the simulated world: what stays of it between its runs, and the run that it is in. */
+import type { Clock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { Id } from '../../src/ring/identifier.js';
@@ -10,7 +11,8 @@ import type { PoolOptions } from '../../src/node/pool.js';
 import type { PeerMemory, RememberedPeer } from '../../src/node/remembered-peers.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
-import { Machine, type Quartz } from './machine.js';
+import { Machine } from './machine.js';
+import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
 export interface SimulatedPeerOptions {
@@ -82,7 +84,7 @@ export class SimulatedPeer {
     const world = this.#world;
     world.note(`start ${this.address}`);
     world.watch(this);
-    const process = new Machine(world.network, world.clock, this.quartz, () => world.touch(this));
+    const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
     this.#node = undefined;
     const { zone, policy } = this.#options;
@@ -122,20 +124,28 @@ export class SimulatedPeer {
   }
 
   /** Starts it again after a crash or a stop, by the peers that it remembers. */
-  restart(options: { readonly address?: string; readonly withStore?: boolean } = {}): Promise<Node> {
+  restart(options: { readonly address?: string } = {}): Promise<Node> {
     if (options.address !== undefined) {
       this.#world.moved(this, options.address);
       this.address = options.address;
     }
-    if (options.withStore === false) this.store = this.#emptyStore();
     return this.start();
   }
 
+  /** What it has stored is gone; its identity and the peers that it remembers are not. */
+  loseDisk(): void {
+    this.#world.note(`${this.address} loses its disk`);
+    this.store = this.#emptyStore();
+  }
+
+  /** Stops its process for a while: see Machine.pause. */
   pause(): void {
+    this.#world.note(`pause ${this.address}`);
     this.#process?.pause(this.address);
   }
 
   resume(): void {
+    this.#world.note(`resume ${this.address}`);
     this.#process?.resume(this.address);
   }
 
@@ -152,8 +162,12 @@ export class SimulatedPeer {
   #emptyStore(): Store {
     const { capacityBytes } = this.#options;
     return createMemoryStore({
-      clock: this.#world.clock,
+      clock: this.#clock(),
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     });
+  }
+
+  #clock(): Clock {
+    return clockOf(this.quartz, this.#world.clock);
   }
 }

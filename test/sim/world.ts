@@ -53,9 +53,9 @@ export class World {
   readonly checker = new RingChecker();
   /** Decides about messages before {@link faults} does; a scenario may set it. */
   fault: (message: MemoryMessage) => Fault | undefined = () => undefined;
-  rules: RuleSet;
+  #rules: RuleSet;
   /** Called after every event that changed somebody's pointers, or who lives. */
-  onChange: () => void = () => undefined;
+  readonly listeners = new Set<() => void>();
   readonly #trace = new Trace();
   readonly #byAddress = new Map<string, SimulatedPeer>();
   /** Peers whose pointers may have changed in this event. */
@@ -66,7 +66,7 @@ export class World {
   constructor(options: WorldOptions) {
     this.seed = options.seed;
     this.random = seededRandom(options.seed);
-    this.rules = options.rules ?? ringRules;
+    this.#rules = options.rules ?? ringRules;
     this.faults = new NetworkFaults(seededRandom(this.random.below(2 ** 32)), options.network);
     this.network = new MemoryNetwork({
       clock: this.clock,
@@ -82,6 +82,13 @@ export class World {
       },
     });
     this.clock.onEvent = () => this.#afterEvent();
+  }
+
+  /** From now on these rules hold, beginning with this moment. */
+  require(rules: RuleSet): void {
+    this.#rules = rules;
+    this.checker.forgetChecks();
+    this.#check([...this.checker.live.keys()]);
   }
 
   /** Makes a peer that is not started yet. */
@@ -179,11 +186,10 @@ export class World {
   async untilIdeal(withinMs = 120_000): Promise<number> {
     const sinceMs = this.clock.monotonicMs();
     let isChanged = true;
-    const onChange = this.onChange;
-    this.onChange = () => {
+    const onChange = (): void => {
       isChanged = true;
-      onChange();
     };
+    this.listeners.add(onChange);
     const isIdeal = (): boolean => {
       if (!isChanged) return false;
       isChanged = false;
@@ -195,7 +201,7 @@ export class World {
       const why = this.whyNotIdeal() ?? 'the pointers are, now';
       throw new Error(`${messageOf(error)} (${why}; seed ${this.seed})`, { cause: error });
     } finally {
-      this.onChange = onChange;
+      this.listeners.delete(onChange);
     }
     return this.clock.monotonicMs() - sinceMs;
   }
@@ -248,8 +254,12 @@ export class World {
     }
     this.#touched.clear();
     if (changed.length === 0) return;
-    this.onChange();
-    for (const { rule, what } of this.checker.broken(this.rules, changed)) this.violated(rule, what);
+    for (const listener of this.listeners) listener();
+    this.#check(changed);
+  }
+
+  #check(changed: readonly Id[]): void {
+    for (const { rule, what } of this.checker.broken(this.#rules, changed)) this.violated(rule, what);
   }
 }
 
