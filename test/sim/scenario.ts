@@ -64,6 +64,10 @@ export class LookupFigures {
     this.#timeouts.add(failures);
   }
 
+  get failedCount(): number {
+    return this.#failed;
+  }
+
   /** A lookup that gave no answer, or a wrong one. */
   failed(): void {
     this.#failed += 1;

@@ -46,7 +46,10 @@ export const grow = {
     }
     while (underWay.size > 0) await clock.run(Promise.all(underWay));
     const idealAfterMs = Math.round(await world.untilIdeal());
+    const failedOnTheWay = figures.failedCount;
     for (const peer of world.live) await clock.run(lookups.random(peer));
+    if (figures.failedCount > failedOnTheWay)
+      world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
     return {
       violations: world.violations,
       figures: { ...commonFigures('grow', world, figures), crashes, idealAfterMs },
