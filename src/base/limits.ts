@@ -96,6 +96,8 @@ export const limits = Object.freeze({
   /** Times that a copy is offered again to a holder that is busy, and the longest wait before each. */
   copyBusyRetries: 5,
   copyBusyWaitMs: 1 * second,
+  /** A holder that keeps a copy waiting for this long is asked whether it lives: a block is on disk long before. */
+  copySlowMs: 2 * second,
   /** Copies still on their way after their writes were acknowledged, each holding a block's bytes. */
   copiesUnderWay: 16,
   /** Connections to the administration socket at once. */

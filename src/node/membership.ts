@@ -198,6 +198,14 @@ export class Membership {
     this.#lookInto('doubt', this.#state.self, () => this.checkPredecessor());
   }
 
+  /** A peer keeps somebody waiting: it may be dead. Looked into in turn. */
+  doubt(peer: PeerRef): void {
+    if (peer.id === this.#state.self.id) return;
+    this.#lookInto('doubt', peer, async () => {
+      await this.#isGone(peer);
+    });
+  }
+
   /** Sets the fingers: those that the successor list answers, and one more by a lookup. */
   fixFingers(): Promise<void> {
     return this.#routes.fixFingers(this.#ended.signal);
