@@ -53,10 +53,10 @@ export const limits = Object.freeze({
   hasBlocksIds: 1024,
   /** Entries of a successor list: half of the peers may die at once and one in 65,536 loses all its successors. */
   successorListLength: 16,
-  /** Peers that the end of a lookup names at least, where the ring has them: the holders of a key and their stand-ins. */
-  holdersNamed: 6,
   /** Fingers: one for each bit of an identifier. */
   fingers: 256,
+  /** Peers kept for one finger: it and its stand-ins. With half of all peers dead, one finger in 16 leads nowhere. */
+  fingerPeers: 4,
   /** Closer peers named in one answer of a lookup step: the best and its stand-ins. With half of all peers dead at once,
    * one answer in 16 million names dead ones only. */
   lookupCandidates: 24,

@@ -116,11 +116,11 @@ export class Membership {
   }
 
   /**
-   * Finds the peer responsible for a key, beginning here.
-   * @throws PeerStoreError UNREACHABLE, CANCELLED.
+   * Finds the peer responsible for a key, beginning here. It has said itself that it lives.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring.
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, [this.#options.self], signal);
+    return this.#routes.find(key, [this.#options.self], signal, { confirm: true });
   }
 
   /** From now on this peer is a ring of its own. */
