@@ -36,6 +36,11 @@ export class Machine {
     };
   }
 
+  /** Whether it stands still. */
+  get isPaused(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** Its connections. */
   transport(identity: Identity): Transport {
     const inner = this.#network.transport(identity);
