@@ -85,10 +85,15 @@ export class Ledger implements PeerObserver {
     for (const value of this.#valuesOn(peer)) value.lost += 1;
   }
 
-  /** Where a value, or a later one of its record, is: for people. */
+  /** Where a value, or a later one of its record, is: at which place from its id on in the ring as it is. For people. */
   whereIs(id: Id, sequence: number): string {
-    const holders = this.#world.peers.filter((peer) => peer.holdings.sequenceOf(id) >= sequence);
-    return holders.map(({ address, isUp }) => `${address}${isUp ? '' : ' (gone)'}`).join() || 'nowhere';
+    const order = this.#world.trueOrder(id).map(({ address }) => address);
+    const places = this.#world.peers
+      .filter((peer) => peer.holdings.sequenceOf(id) >= sequence)
+      .map(({ address }) => order.indexOf(address) + 1)
+      .sort((a, b) => a - b);
+    const named = places.map((place) => (place === 0 ? 'a peer that is away' : `holder ${place}`));
+    return `${named.join(', ') || 'nobody'} of ${order.length} peers`;
   }
 
   #valuesOn(peer: SimulatedPeer): readonly Value[] {
