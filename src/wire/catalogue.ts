@@ -96,6 +96,14 @@ export const methods = {
     lane: 'ring',
   }),
 
+  /** "I may be your first successor, or I am and my pointers have changed: ask me." The caller has to be `peer`. */
+  announce: method({
+    request: struct({ peer: peerCodec }),
+    response: nothing,
+    callers: ['peer'],
+    lane: 'ring',
+  }),
+
   /** The distinct peers that the fingers point to, nearest first. */
   fingerTable: method({
     request: nothing,
