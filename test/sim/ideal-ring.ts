@@ -33,9 +33,9 @@ export class IdealRing {
 
   /** The peers at and after a key for which `isWanted` holds, in order, once round. */
   *from(key: Id, isWanted: (id: Id) => boolean = () => true): Generator<PeerRef, undefined> {
-    const from = this.#placeOf(key);
+    const from = this.placeOf(key);
     for (let step = 0; step < this.peers.length; step += 1) {
-      const peer = this.#at(from + step);
+      const peer = this.at(from + step);
       if (isWanted(peer.id)) yield peer;
     }
   }
@@ -45,8 +45,8 @@ export class IdealRing {
     const place = this.#places.get(id) ?? 0;
     const others = Math.min(this.#listLength, this.peers.length - 1);
     return {
-      self: this.#at(place),
-      predecessor: others === 0 ? null : this.#at(place - 1),
+      self: this.at(place),
+      predecessor: others === 0 ? null : this.at(place - 1),
       successors: this.#run(place + 1, others),
     };
   }
@@ -59,7 +59,7 @@ export class IdealRing {
     for (const power of table.fillFromSuccessors(this.state(id))) {
       // Whoever answers for the finger names its own successors with it.
       const length = Math.min(1 + this.#listLength, this.peers.length);
-      table.set(power, this.#run(this.#placeOf(table.start(power)), length));
+      table.set(power, this.#run(this.placeOf(table.start(power)), length));
     }
     const peers = table.peers();
     this.#fingers.set(id, peers);
@@ -67,23 +67,23 @@ export class IdealRing {
   }
 
   /** Where the first peer at or after a key stands; `peers.length` when that is the first one again. */
-  #placeOf(key: Id): number {
+  placeOf(key: Id): number {
     let low = 0;
     let high = this.peers.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#at(middle).id < key) low = middle + 1;
+      if (this.at(middle).id < key) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  #run(place: number, length: number): readonly PeerRef[] {
-    return Array.from({ length }, (_, at) => this.#at(place + at));
-  }
-
-  #at(place: number): PeerRef {
+  /** The peer at a place, counted round the ring. */
+  at(place: number): PeerRef {
     const { length } = this.peers;
     return this.peers[((place % length) + length) % length]!;
+  }
+  #run(place: number, length: number): readonly PeerRef[] {
+    return Array.from({ length }, (_, at) => this.at(place + at));
   }
 }

@@ -8,6 +8,7 @@
  * dead ones that were named as owners included.
  */
 import { PeerStoreError } from '../../src/base/errors.js';
+import { limits } from '../../src/base/limits.js';
 import type { Random } from '../../src/base/random.js';
 import { hashToId, type Id, shortId } from '../../src/ring/identifier.js';
 import { lookup, type LookupOptions, type LookupResult } from '../../src/ring/lookup.js';
@@ -73,7 +74,7 @@ export async function lookupFrom(
   }
 }
 
-function answerOf({ ring, caches }: StaticLookups, { id }: PeerRef, key: Id): LookupStep {
-  const others = caches === undefined ? ring.fingers(id) : [...ring.fingers(id), ...caches.of(id)];
-  return lookupStep(ring.state(id), others, key);
+function answerOf({ ring, caches }: StaticLookups, peer: PeerRef, key: Id): LookupStep {
+  const cached = caches?.before(peer, key, limits.lookupCandidates) ?? [];
+  return lookupStep(ring.state(peer.id), [...cached, ...ring.fingers(peer.id)], key);
 }

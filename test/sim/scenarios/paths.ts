@@ -59,7 +59,7 @@ function judge(
     report.expectAtMost(pathMean, published.mean, 'the mean path is at most the published one', where);
     report.expectAtMost(pathP99, published.p99, 'the 99th percentile is at most the published one', where);
   }
-  const fits = peers - 1 <= limits.rememberedPeers;
+  const fits = peers - 1 <= limits.knownPeers;
   const where = `in a ring of ${peers}, cached`;
   report.expectAtMost(cached.pathMean, fits ? 1 : fingers.pathMean, 'the cache makes paths shorter', where);
   report.expectAtMost(cached.pathP99, fits ? 1 : fingers.pathP99, 'the cache makes paths shorter', where);
