@@ -1,4 +1,5 @@
 /** What all scenarios report: the fields that scripts read, and those of the scenario's own. */
+import type { Random } from '../../src/base/random.js';
 import { Tally } from './figures.js';
 import type { World } from './world.js';
 
@@ -31,6 +32,8 @@ export interface Scenario<Own extends Readonly<Record<string, number>> = Readonl
   readonly summary: string;
   /** Options of its own, each a number that may be given as `--name VALUE`, with what they are otherwise. */
   readonly own: Own;
+  /** Options for one of many runs (`make soak`, `make test`): of every kind, and about a second long. */
+  draw?(random: Random): Readonly<Record<string, number>>;
   run(options: CommonOptions & Own): Promise<Outcome>;
 }
 

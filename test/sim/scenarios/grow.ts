@@ -12,6 +12,8 @@ import { World } from '../world.js';
 export const grow = {
   summary: 'one peer to many, with crashes on the way: never two rings, never disorder',
   own: {},
+  // Half of them stay below the length of a successor list, where every list is whole.
+  draw: (random) => ({ peers: 2 + random.below(random.below(2) === 0 ? 16 : 40) }),
   async run({ seed, peers: wanted = 200 }: CommonOptions) {
     const world = new World({ seed });
     const { clock, random } = world;
