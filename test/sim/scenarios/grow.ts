@@ -47,7 +47,7 @@ export const grow = {
       await clock.runFor(random.below(10) < crowdsInTen ? 0 : random.below(pauseMs));
     }
     while (underWay.size > 0) await clock.run(Promise.all(underWay));
-    const idealAfterMs = Math.round(await world.untilIdeal());
+    const idealAfterMs = Math.round(await world.comesToRest());
     const failedOnTheWay = figures.failedCount;
     for (const peer of world.live) await clock.run(lookups.random(peer));
     if (figures.failedCount > failedOnTheWay)
