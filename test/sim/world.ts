@@ -206,6 +206,25 @@ export class World {
     return this.clock.monotonicMs() - sinceMs;
   }
 
+  /**
+   * Lets time pass when nothing happens any more: the ring has to become ideal, and then nobody changes a pointer.
+   * @returns how long it took to become ideal, or `withinMs` when it did not.
+   */
+  async comesToRest(withinMs = 120_000, quietMs = 20_000): Promise<number> {
+    let idealAfterMs: number;
+    try {
+      idealAfterMs = await this.untilIdeal(withinMs);
+    } catch (error) {
+      this.violated('ideal', messageOf(error));
+      return withinMs;
+    }
+    const onChange = (): void => this.violated('quiet', 'somebody changes pointers in an ideal ring');
+    this.listeners.add(onChange);
+    await this.clock.runFor(quietMs);
+    this.listeners.delete(onChange);
+    return idealAfterMs;
+  }
+
   /** Cuts the network: nothing passes between the two sides. */
   cut(one: readonly SimulatedPeer[], other: readonly SimulatedPeer[]): void {
     this.faults.cut(
