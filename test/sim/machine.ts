@@ -39,6 +39,11 @@ export class Machine {
     };
   }
 
+  /** Whether it stands still. */
+  get isPaused(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** Its connections. */
   transport(identity: Identity): Transport {
     const inner = this.#network.transport(identity);

@@ -42,6 +42,16 @@ export interface SimulatedUser {
   readonly transport: Transport;
 }
 
+/** Told of what happens to peers. */
+export interface PeerObserver {
+  /** Its process has ended without a word. */
+  crashed?(peer: SimulatedPeer): void;
+  /** A value has got onto its disk; a block has the number 0. */
+  kept?(peer: SimulatedPeer, id: Id, sequence: number, bytes: Uint8Array): void;
+  /** What is on its disk is about to be lost for good. */
+  losing?(peer: SimulatedPeer): void;
+}
+
 export class World {
   readonly seed: number;
   readonly clock = new VirtualClock();
@@ -56,6 +66,8 @@ export class World {
   #rules: RuleSet;
   /** Called after every event that changed somebody's pointers, or who lives. */
   readonly listeners = new Set<() => void>();
+  /** Told of what happens to peers. */
+  readonly observers: PeerObserver[] = [];
   readonly #trace = new Trace();
   readonly #byAddress = new Map<string, SimulatedPeer>();
   /** Peers whose pointers may have changed in this event. */
