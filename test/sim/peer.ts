@@ -11,7 +11,7 @@ import type { PoolOptions } from '../../src/node/pool.js';
 import type { PeerMemory, RememberedPeer } from '../../src/node/remembered-peers.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
-import { Machine } from './machine.js';
+import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
@@ -62,7 +62,7 @@ export class SimulatedPeer {
 
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
   get state(): RingState | undefined {
-    return this.#node?.membership.isInside === true ? this.#node.membership.state : undefined;
+    return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;
   }
 
   get ref(): PeerRef {
@@ -77,7 +77,7 @@ export class SimulatedPeer {
 
   /**
    * Starts it.
-   * @throws Error when it crashes on the way; what Node.enter throws.
+   * @throws Crashed when it crashes on the way; what Node.enter throws.
    * @param through peers to join by; without any, those that it remembers
    */
   async start(through: readonly SimulatedPeer[] = []): Promise<Node> {
@@ -106,6 +106,11 @@ export class SimulatedPeer {
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     return node;
+  }
+
+  /** What the world waits for of this peer. @throws Crashed when it crashes first. */
+  unlessItCrashes<T>(work: Promise<T>): Promise<T> {
+    return this.#process?.unlessItCrashes(work) ?? Promise.reject(new Crashed('the process does not run'));
   }
 
   /** Ends its process without a word. */
