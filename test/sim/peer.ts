@@ -62,7 +62,7 @@ export class SimulatedPeer {
 
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
   get state(): RingState | undefined {
-    return this.#node?.membership.isInside === true ? this.#node.membership.state : undefined;
+    return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;
   }
 
   get ref(): PeerRef {

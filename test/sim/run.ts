@@ -67,7 +67,7 @@ function readNumbers(names: readonly string[], args: string[]): Record<string, n
 function listOfScenarios(): string {
   return Object.entries(scenarios)
     .map(([name, { summary, own }]) => {
-      const options = Object.entries(own).map(([option, value]) => ` [--${option} ${value}]`);
+      const options = Object.entries(own).map(([option, value]) => ` [--${option} ${value ?? 'N'}]`);
       return `  ${name}${options.join('')}: ${summary}`;
     })
     .join('\n');

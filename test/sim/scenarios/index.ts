@@ -1,5 +1,8 @@
 /** All scenarios by the names that `npm run sim` takes. */
 import type { Scenario } from '../scenario.js';
+import { fail } from './fail.js';
 import { grow } from './grow.js';
+import { load } from './load.js';
+import { paths } from './paths.js';
 
-export const scenarios: Readonly<Record<string, Scenario>> = { grow };
+export const scenarios: Readonly<Record<string, Scenario>> = { fail, grow, load, paths };
