@@ -64,7 +64,9 @@ export class Ledger implements PeerObserver {
   /** Whether a peer's disk may be lost for good: see the rule above. */
   mayLose(peer: SimulatedPeer): boolean {
     const tolerated = this.#copies - majorityOf(this.#copies);
-    return this.#valuesOn(peer).every((value) => value.lost < tolerated && this.#isOnAnotherDisk(value, peer));
+    return this.#valuesOn(peer).every(
+      (value) => value.lost < tolerated && this.#isOnAnotherDisk(value, peer),
+    );
   }
 
   /** A holder accepts one value for a number, and all holders the same. */

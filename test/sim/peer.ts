@@ -7,12 +7,13 @@ import { hashToId, idToBytes } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import type { RingState } from '../../src/ring/state.js';
 import { Node, type NodePolicy } from '../../src/node/node.js';
+import type { UpkeepIntervals } from '../../src/node/upkeep.js';
 import type { PoolOptions } from '../../src/node/pool.js';
 import type { PeerMemory, RememberedPeer } from '../../src/node/remembered-peers.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { Holdings } from './holdings.js';
-import { Machine } from './machine.js';
+import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
@@ -23,6 +24,7 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
 
@@ -82,7 +84,7 @@ export class SimulatedPeer {
 
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
   get state(): RingState | undefined {
-    return this.#node?.membership.isInside === true ? this.#node.membership.state : undefined;
+    return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;
   }
 
   get ref(): PeerRef {
@@ -97,7 +99,7 @@ export class SimulatedPeer {
 
   /**
    * Starts it.
-   * @throws Error when it crashes on the way; what Node.enter throws.
+   * @throws Crashed when it crashes on the way; what Node.enter throws.
    * @param through peers to join by; without any, those that it remembers
    */
   async start(through: readonly SimulatedPeer[] = []): Promise<Node> {
@@ -108,7 +110,7 @@ export class SimulatedPeer {
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
     this.#node = undefined;
-    const { zone, policy } = this.#options;
+    const { zone, policy, intervals } = this.#options;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -123,11 +125,17 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(intervals === undefined ? {} : { intervals }),
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     this.#hasServed = true;
     return node;
+  }
+
+  /** What the world waits for of this peer. @throws Crashed when it crashes first. */
+  unlessItCrashes<T>(work: Promise<T>): Promise<T> {
+    return this.#process?.unlessItCrashes(work) ?? Promise.reject(new Crashed('the process does not run'));
   }
 
   /**

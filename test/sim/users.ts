@@ -37,7 +37,13 @@ interface OwnRecord {
 }
 
 export class Users {
-  readonly figures: UserFigures = { writes: 0, writesAcknowledged: 0, reads: 0, readsFailed: 0, readsStale: 0 };
+  readonly figures: UserFigures = {
+    writes: 0,
+    writesAcknowledged: 0,
+    reads: 0,
+    readsFailed: 0,
+    readsStale: 0,
+  };
   readonly #world: World;
   readonly #ledger: Ledger;
   readonly #blocks = new Map<Id, Uint8Array>();
@@ -204,7 +210,8 @@ export class Users {
 
   /** What may be said to a user while things go wrong; anything else is a fault of the program. */
   #allow(error: unknown): void {
-    if (error instanceof PeerStoreError && !hasCode(error, 'INTERNAL', 'PROTOCOL', 'FORBIDDEN', 'CONFLICT')) return;
+    if (error instanceof PeerStoreError && !hasCode(error, 'INTERNAL', 'PROTOCOL', 'FORBIDDEN', 'CONFLICT'))
+      return;
     this.#world.violated('failuresArePlanned', messageOf(error));
   }
 }
