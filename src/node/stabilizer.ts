@@ -92,14 +92,21 @@ export class Stabilizer {
     }
   }
 
-  /** rectify: a peer says that it may be our predecessor. */
+  /**
+   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
+   * have lived in different rings do not know each other.
+   */
   async rectify(candidate: PeerRef): Promise<void> {
+    let former: PeerRef | null = null;
     const doubted = await this.#pointers.take(() => {
-      const rectified = steps.rectify(this.#pointers.now, candidate);
-      if (rectified === undefined) return this.#pointers.now.predecessor;
+      const before = this.#pointers.now;
+      const rectified = steps.rectify(before, candidate);
+      if (rectified === undefined) return before.predecessor;
       this.#pointers.become(rectified);
+      former = before.predecessor;
       return null;
     });
+    if (former !== null && !isSamePeer(former, candidate)) await this.announce(former);
     if (doubted === null || (await this.#lives(doubted))) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
@@ -123,8 +130,11 @@ export class Stabilizer {
 
   /** Does what is left of a round. */
   async #finish(outcome: Outcome): Promise<Outcome> {
-    const next = outcome?.do === 'ask' ? await this.#askNearer(outcome.peer) : outcome;
-    if (next?.do === 'notify') await this.#notify(next.peer);
+    let next = outcome;
+    for (let asked = 0; next?.do === 'ask' && asked < limits.nearerPeersAtOnce; asked += 1) {
+      next = await this.#askNearer(next.peer);
+    }
+    if (next?.do === 'notify') await this.notify(next.peer);
     return next;
   }
 
@@ -212,12 +222,26 @@ export class Stabilizer {
     return next;
   }
 
-  async #notify(peer: PeerRef): Promise<void> {
+  /** Tells a peer that this one may be its predecessor. @returns whether it answered. */
+  async notify(peer: PeerRef): Promise<boolean> {
     const { transport, log, signal } = this.#options;
     try {
       await transport.call(peer, 'notify', { peer: this.#pointers.now.self }, { signal });
+      return true;
     } catch (error) {
       log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
+      return false;
+    }
+  }
+
+  /** Tells a peer to ask this one: it may be its first successor, or is and has news. */
+  async announce(peer: PeerRef): Promise<void> {
+    const { transport, log, signal } = this.#options;
+    try {
+      await transport.call(peer, 'announce', { peer: this.#pointers.now.self }, { signal });
+    } catch (error) {
+      // It comes to ask by itself, a little later.
+      log.debug('an announcement was not answered', { peer: peer.address, error: messageOf(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 /** All scenarios by the names that `npm run sim` takes. */
 import type { Scenario } from '../scenario.js';
 import { grow } from './grow.js';
+import { partition } from './partition.js';
 
-export const scenarios: Readonly<Record<string, Scenario>> = { grow };
+export const scenarios: Readonly<Record<string, Scenario>> = { grow, partition };
