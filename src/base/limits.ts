@@ -74,6 +74,9 @@ export const limits = Object.freeze({
   knownPeersPage: 256,
   /** Dead peers that are not believed to live again because somebody says so. */
   gonePeers: 256,
+  /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that
+   * remembers all it can has asked each of them after 32 rounds. */
+  lookAroundPeers: 8,
   /** A printable network address: a DNS name (253), a colon and a port. */
   addressBytes: 260,
   /** A zone's name. */
@@ -150,6 +153,8 @@ export const limits = Object.freeze({
   errands: 64,
   /** Questions to a peer that announced itself and whose pointers are changing again. Its next change is told anew. */
   announcedQuestions: 4,
+  /** Peers in a row that are asked, each nearer than the one before it, before the rest waits for the next round. */
+  nearerPeersAtOnce: 16,
   /** Peers of which it is remembered when they were heard: neighbours, and whoever else asks or is asked. */
   contacts: 1024,
   /** A record's kind and name. */

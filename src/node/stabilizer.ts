@@ -92,19 +92,27 @@ export class Stabilizer {
     }
   }
 
-  /** rectify: a peer says that it may be our predecessor. */
+  /**
+   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
+   * have lived in different rings do not know each other.
+   */
   async rectify(candidate: PeerRef): Promise<void> {
-    const doubted = await this.#pointers.take(() => {
-      const rectified = steps.rectify(this.#pointers.now, candidate);
-      if (rectified === undefined) return this.#pointers.now.predecessor;
-      this.#pointers.become(rectified);
-      return null;
+    const { before, isAdopted } = await this.#pointers.take(() => {
+      const state = this.#pointers.now;
+      const rectified = steps.rectify(state, candidate);
+      if (rectified !== undefined) this.#pointers.become(rectified);
+      return { before: state.predecessor, isAdopted: rectified !== undefined };
     });
-    if (doubted === null || (await this.#options.liveness.lives(doubted))) return;
+    if (before === null) return;
+    if (isAdopted) {
+      if (!isSamePeer(before, candidate)) await this.announce(before);
+      return;
+    }
+    if (await this.#options.liveness.lives(before)) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       this.#pointers.become(
-        isSamePeer(state.predecessor, doubted)
+        isSamePeer(state.predecessor, before)
           ? steps.rectifyAfterPing(state, candidate)
           : (steps.rectify(state, candidate) ?? state),
       );
@@ -123,8 +131,11 @@ export class Stabilizer {
 
   /** Does what is left of a round. */
   async #finish(outcome: Outcome): Promise<Outcome> {
-    const next = outcome?.do === 'ask' ? await this.#askNearer(outcome.peer) : outcome;
-    if (next?.do === 'notify') await this.#notify(next.peer);
+    let next = outcome;
+    for (let asked = 0; next?.do === 'ask' && asked < limits.nearerPeersAtOnce; asked += 1) {
+      next = await this.#askNearer(next.peer);
+    }
+    if (next?.do === 'notify') await this.notify(next.peer);
     return next;
   }
 
@@ -278,12 +289,26 @@ export class Stabilizer {
     return next;
   }
 
-  async #notify(peer: PeerRef): Promise<void> {
+  /** Tells a peer that this one may be its predecessor. @returns whether it answered. */
+  async notify(peer: PeerRef): Promise<boolean> {
     const { transport, log, signal } = this.#options;
     try {
       await transport.call(peer, 'notify', { peer: this.#pointers.now.self }, { signal });
+      return true;
     } catch (error) {
       log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
+      return false;
+    }
+  }
+
+  /** Tells a peer to ask this one: it may be its first successor, or is and has news. */
+  async announce(peer: PeerRef): Promise<void> {
+    const { transport, log, signal } = this.#options;
+    try {
+      await transport.call(peer, 'announce', { peer: this.#pointers.now.self }, { signal });
+    } catch (error) {
+      // It comes to ask by itself, a little later.
+      log.debug('an announcement was not answered', { peer: peer.address, error: messageOf(error) });
     }
   }
 }

@@ -87,6 +87,11 @@ export class SimulatedPeer {
     return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;
   }
 
+  /** The peers that it remembers on its disk. */
+  get remembered(): readonly PeerRef[] {
+    return this.#remembered.map(({ peer }) => peer);
+  }
+
   get ref(): PeerRef {
     const { zone } = this.#options;
     return {

@@ -5,6 +5,15 @@ import { churn } from './churn.js';
 import { fail } from './fail.js';
 import { grow } from './grow.js';
 import { load } from './load.js';
+import { partition } from './partition.js';
 import { paths } from './paths.js';
 
-export const scenarios: Readonly<Record<string, Scenario>> = { chaos, churn, fail, grow, load, paths };
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  chaos,
+  churn,
+  fail,
+  grow,
+  load,
+  partition,
+  paths,
+};
