@@ -104,7 +104,7 @@ export class RemoteRecords {
   }
 }
 
-/** The record with the highest number; where holders have accepted different ones for it, the one that most have. */
+/** The record with the highest number; where peers have accepted different ones for it, the one that most have. */
 function newestOf(votes: readonly Vote[]): SignedRecord | undefined {
   const candidates = new Map<string, { readonly record: SignedRecord; holders: number }>();
   for (const vote of votes) {
@@ -115,10 +115,8 @@ function newestOf(votes: readonly Vote[]): SignedRecord | undefined {
     if (candidate === undefined) candidates.set(key, { record: vote.record, holders: 1 });
     else candidate.holders += 1;
   }
-  let newest: { readonly record: SignedRecord; readonly holders: number } | undefined;
-  for (const candidate of candidates.values()) {
-    const ahead = newest === undefined ? 1 : candidate.record.sequence - newest.record.sequence;
-    if (ahead > 0 || (ahead === 0 && candidate.holders > newest!.holders)) newest = candidate;
-  }
+  const [newest] = [...candidates.values()].sort(
+    (a, b) => b.record.sequence - a.record.sequence || b.holders - a.holders,
+  );
   return newest?.record;
 }

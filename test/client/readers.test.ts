@@ -56,9 +56,7 @@ describe('readers', () => {
     await holder(id, place).store.putRecord({ id, sequence, bytes: record(sequence, value) });
   };
   const get = (): Promise<number | undefined> =>
-    world.clock
-      .run(session.records.get('test', user.key.publicKey, 'name'))
-      .then((found) => found?.value[0]);
+    world.clock.run(session.records.get('test', user.key.publicKey, 'name')).then((found) => found?.value[0]);
 
   for (const place of [0, 3, limits.successorListLength, limits.successorListLength + 1, peers - 1]) {
     it(`find a block that only the peer at place ${place} behind its id has`, async () => {
@@ -76,7 +74,9 @@ describe('readers', () => {
   }
 
   it('say MISSING when nobody has a block, and nothing when nobody has a record', async () => {
-    expect(await codeOf(world.clock.run(session.blocks.get(hashToId(new Uint8Array(1)))))).to.equal('MISSING');
+    expect(await codeOf(world.clock.run(session.blocks.get(hashToId(new Uint8Array(1)))))).to.equal(
+      'MISSING',
+    );
     expect(await get()).to.equal(undefined);
   });
 
