@@ -278,9 +278,12 @@ export class Node {
     try {
       await this.#remembered.save();
     } catch (error) {
-      this.#options.log.warn('the list of known peers could not be saved; the next start uses the one before', {
-        error: messageOf(error),
-      });
+      this.#options.log.warn(
+        'the list of known peers could not be saved; the next start uses the one before',
+        {
+          error: messageOf(error),
+        },
+      );
     }
   }
 
