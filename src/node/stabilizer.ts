@@ -252,7 +252,7 @@ export class Stabilizer {
           ? { state: this.#pointers.now, next: nothing }
           : steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
     );
-    if (heard.kind === 'answer') return this.#nearerThan(heard.from) ?? heard.next;
+    if (heard.kind === 'answer') return heard.next;
     if (heard.kind === 'later' || !(await liveness.isDeadForRouting(candidate))) return undefined;
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
   }
@@ -260,16 +260,6 @@ export class Stabilizer {
   /** Whether our first successor lies between a peer and that one's own. */
   #skipsHead(from: Neighbourhood): boolean {
     return between(from.self.id, firstSuccessor(this.#pointers.now).id, firstSuccessor(from).id);
-  }
-
-  /**
-   * What stabilize would do next with an answer of the new first successor. It has just given one: asking it again would be
-   * the next round, whose answer this may as well be.
-   */
-  #nearerThan({ self: asked, predecessor }: Neighbourhood): Outcome {
-    const { self, successors } = this.#pointers.now;
-    const isNearer = predecessor !== null && between(self.id, predecessor.id, asked.id);
-    return isNearer && isSamePeer(successors[0], asked) ? { do: 'ask', peer: predecessor } : undefined;
   }
 
   /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */
