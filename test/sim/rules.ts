@@ -90,6 +90,7 @@ const states = { orderedSuccessorLists, noDuplicates };
 export const ringRules: RuleSet = {
   states,
   shapes: { oneLiveSuccessor, atLeastOneRing, atMostOneRing, orderedRing, connectedAppendages },
+  principals: true,
 };
 
 /** The rules that each peer keeps by itself: for networks that are cut or lose messages. */
