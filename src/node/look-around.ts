@@ -63,7 +63,7 @@ export class LookAround {
   async #nextAsSeenBy(peer: PeerRef): Promise<PeerRef | undefined> {
     const { self, routes, signal } = this.#options;
     try {
-      return (await routes.find(self.id, [peer], signal, { except: self.id })).peers[0];
+      return (await routes.find(self.id, [peer], { signal, except: self.id })).peers[0];
     } catch (error) {
       // Remembered peers are gone more often than not.
       if (error instanceof PeerStoreError) return undefined;

@@ -22,6 +22,7 @@ import { fingerTableHandler } from './handlers/finger-table.js';
 import { getBlockHandler } from './handlers/get-block.js';
 import { getRecordHandler } from './handlers/get-record.js';
 import { hasBlocksHandler } from './handlers/has-blocks.js';
+import { knownPeersHandler } from './handlers/known-peers.js';
 import { leaveHandler } from './handlers/leave.js';
 import { notifyHandler } from './handlers/notify.js';
 import { pingHandler } from './handlers/ping.js';
@@ -73,6 +74,8 @@ export interface NodeOptions {
   readonly policy?: NodePolicy;
   /** Told of every suspicion and of what became of it: for those who count. */
   readonly onVerdict?: (verdict: Verdict) => void;
+  /** The most peers that are kept in mind for routing, instead of `limits.knownPeers`. */
+  readonly knownPeers?: number;
 }
 
 /** What people see of a peer. */
@@ -191,6 +194,7 @@ export class Node {
       contacts,
       health,
       listLength: limits.successorListLength,
+      knownPeers: options.knownPeers ?? limits.knownPeers,
       predecessorSilentMs: longestSilenceMs(intervals.stabilize),
       onChange: (before, after) => node.#upkeep.pointersChanged(before, after),
       onVerdict: (verdict) => {
@@ -328,6 +332,7 @@ export class Node {
       notify: notifyHandler(membership),
       announce: announceHandler(membership),
       probe: probeHandler(membership),
+      knownPeers: knownPeersHandler(membership),
       fingerTable: fingerTableHandler(membership),
       leave: leaveHandler(membership),
       postBlock: postBlockHandler(spreading),
