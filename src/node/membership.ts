@@ -139,6 +139,18 @@ export class Membership {
   }
 
   /**
+   * From now on this peer is where these pointers say, true or not.
+   * @throws PeerStoreError PROTOCOL when they cannot be a peer's.
+   */
+  beAt({ predecessor, successors }: Pick<RingState, 'predecessor' | 'successors'>): void {
+    const state = { self: this.#options.self, predecessor, successors };
+    const fault = faultIn(state);
+    if (fault !== undefined) throw new PeerStoreError('PROTOCOL', `no peer has these pointers: ${fault}`);
+    this.#pointers.become(state);
+    this.#pointers.enter();
+  }
+
+  /**
    * Enters the ring that the given peers belong to.
    * @param entries whom to ask; the ids may be unknown, as of an address from an invite
    * @param patienceMs how long to try while the ring is in motion

@@ -15,6 +15,8 @@ import { Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
+type Pointers = Pick<RingState, 'predecessor' | 'successors'>;
+
 export interface SimulatedPeerOptions {
   readonly id?: Id;
   /** By default each peer is a machine of its own. */
@@ -37,6 +39,7 @@ export class SimulatedPeer {
   readonly #world: World;
   readonly #options: SimulatedPeerOptions;
   #remembered: readonly RememberedPeer[] = [];
+  #pointers: Pointers | undefined;
   #process: Machine | undefined;
   #node: Node | undefined;
 
@@ -93,6 +96,8 @@ export class SimulatedPeer {
     this.#process = process;
     this.#node = undefined;
     const { zone, policy } = this.#options;
+    const pointers = this.#pointers;
+    this.#pointers = undefined;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -107,10 +112,23 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(pointers === undefined ? {} : { pointers }),
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     return node;
+  }
+
+  /** Sets what it begins with when it is started for the first time: its pointers, true or not, and whom it remembers. */
+  beginWith(pointers: Pointers, remembered: readonly PeerRef[]): void {
+    const lastSeenMs = this.#world.clock.nowMs();
+    this.#pointers = pointers;
+    this.#remembered = remembered.map((peer) => ({ peer, lastSeenMs }));
+  }
+
+  /** What somebody waits for of it. @throws Error when it crashes first. */
+  unlessItCrashes<T>(work: Promise<T>): Promise<T> {
+    return this.#process?.unlessItCrashes(work) ?? work;
   }
 
   /** Ends its process without a word. */

@@ -6,10 +6,11 @@ import { limits } from '../../../src/base/limits.js';
 import { randomFraction } from '../../../src/base/random.js';
 import { idFromBytes, shortId } from '../../../src/ring/identifier.js';
 import { groupsOfAcquaintances } from '../acquaintance.js';
-import { CheckedLookups, firstFrom } from '../lookups.js';
+import { checkIdeal } from '../ideal-check.js';
+import { firstFrom } from '../lookups.js';
 import { Partition, partitionKinds } from '../partition.js';
 import type { SimulatedPeer } from '../peer.js';
-import { listRules, ringRules, whyNotIdeal } from '../rules.js';
+import { listRules, whyNotIdeal } from '../rules.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { World } from '../world.js';
 
@@ -20,8 +21,6 @@ const cutMsRange = [5_000, 360 * minuteMs] as const;
 export const partIdealWithinMs = 5 * minuteMs;
 /** After this long without a cut there is one ideal ring. */
 export const oneRingWithinMs = 30 * minuteMs;
-/** A ring that is whole stays as it is; looked at for this long. */
-const quietMs = 10 * minuteMs;
 /** Lookups while the network is cut, when nobody says how many. */
 const lookupsDuringCut = 40;
 
@@ -73,7 +72,7 @@ export const partition = {
     if (groups === 1) {
       try {
         mergedAfterMs = Math.round(await world.untilIdeal(oneRingWithinMs));
-        await checkWhole(world, figures);
+        await checkIdeal(world, figures);
       } catch (error) {
         world.violated('oneRingAgain', String(error));
       }
@@ -150,10 +149,10 @@ class LifeInParts {
   async #lookUp(seeker: SimulatedPeer): Promise<void> {
     const key = idFromBytes(this.#world.random.bytes(32));
     try {
-      const { hops, failures } = await seeker.node.membership.lookup(key);
+      const { hops, failures } = await seeker.unlessItCrashes(seeker.node.membership.lookup(key));
       this.#figures.answered(hops, failures);
     } catch {
-      this.#figures.failed();
+      if (seeker.isUp) this.#figures.failed();
     }
   }
 
@@ -191,22 +190,4 @@ class LifeInParts {
     this.#underWay.add(done);
     void done.then(() => this.#underWay.delete(done));
   }
-}
-
-/** From now on nothing changes, and every lookup finds the owner. */
-async function checkWhole(world: World, figures: LookupFigures): Promise<void> {
-  const { clock } = world;
-  world.require(ringRules);
-  let changes = 0;
-  const onChange = (): void => {
-    changes += 1;
-  };
-  world.listeners.add(onChange);
-  await clock.runFor(quietMs);
-  world.listeners.delete(onChange);
-  if (changes > 0) world.violated('quiet', `${changes} changes in the ideal ring`);
-  const before = figures.failedCount;
-  const lookups = new CheckedLookups(world, figures);
-  for (const peer of world.live) await clock.run(lookups.random(peer));
-  if (figures.failedCount > before) world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
 }
