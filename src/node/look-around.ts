@@ -19,7 +19,8 @@ import type { Random } from '../base/random.js';
 import type { Id } from '../ring/identifier.js';
 import { between } from '../ring/interval.js';
 import type { PeerRef } from '../ring/peer.js';
-import { firstSuccessor, type RingState } from '../ring/state.js';
+import { firstSuccessor } from '../ring/state.js';
+import type { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import type { Routes } from './routes.js';
 import type { Stabilizer } from './stabilizer.js';
@@ -30,8 +31,7 @@ export interface LookAroundOptions {
   readonly remembered: RememberedPeers;
   readonly routes: Routes;
   readonly stabilizer: Stabilizer;
-  /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
-  readonly state: () => RingState;
+  readonly pointers: Pointers;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +49,7 @@ export class LookAround {
    * @returns whether anybody sees another place for this peer than it has itself.
    */
   async round(): Promise<boolean> {
-    const [head] = this.#options.state().successors;
+    const [head] = this.#options.pointers.now.successors;
     const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];
     const seen = await Promise.all(through.map((peer) => this.#nextAsSeenBy(peer)));
     const next = new Map<Id, PeerRef>();
@@ -73,8 +73,8 @@ export class LookAround {
 
   /** Takes a peer that follows this one for somebody into account. @returns whether there was anything to do. */
   async #meet(next: PeerRef): Promise<boolean> {
-    const { self, state, stabilizer } = this.#options;
-    const first = firstSuccessor(state());
+    const { self, pointers, stabilizer } = this.#options;
+    const first = firstSuccessor(pointers.now);
     if (next.id === first.id) return false;
     if (!between(self.id, next.id, first.id)) return stabilizer.notify(next);
     await stabilizer.stabilizeFrom(next);
@@ -83,8 +83,8 @@ export class LookAround {
 
   /** Remembered peers that are no neighbours, some in each round, until all have had their turn. */
   #someUnseen(): readonly PeerRef[] {
-    const { random, remembered, state } = this.#options;
-    const { predecessor, successors } = state();
+    const { random, remembered, pointers } = this.#options;
+    const { predecessor, successors } = pointers.now;
     const neighbours = new Set([predecessor?.id, ...successors.map(({ id }) => id)]);
     const unseen = remembered.all().filter(({ id }) => !neighbours.has(id));
     let waiting = unseen.filter(({ id }) => !this.#hadTurn.has(id));

@@ -16,25 +16,26 @@ import type { Clock } from '../base/clock.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import type { Random } from '../base/random.js';
+import { type Random, shuffled } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
-import { faultIn, firstSuccessor, type Neighbourhood, type RingState } from '../ring/state.js';
+import { faultIn, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { isSameList } from '../ring/successor-list.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
 import { findPlacePatiently } from './join.js';
-import { isDead } from './liveness.js';
+import { Liveness, type Verdict } from './liveness.js';
+import type { LocalHealth } from './local-health.js';
 import { LookAround } from './look-around.js';
-import { neighbourhoodOf } from './neighbourhood.js';
 import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
 import { Stabilizer } from './stabilizer.js';
+import { Witness } from './witness.js';
 
 export interface MembershipOptions {
   readonly self: PeerRef;
@@ -44,20 +45,23 @@ export interface MembershipOptions {
   readonly log: Logger;
   readonly remembered: RememberedPeers;
   readonly contacts: Contacts;
+  readonly health: LocalHealth;
   /** Entries of a successor list. */
   readonly listLength: number;
   /** A predecessor that was silent for this long is asked whether it lives: longer than it may take between rounds. */
   readonly predecessorSilentMs: number;
   /** Told of every change of the pointers. */
   readonly onChange: (before: RingState, after: RingState) => void;
-  /** Told of every neighbour that was found dead. */
-  readonly onGone?: (peer: PeerRef) => void;
+  /** Told of every suspicion and what became of it. */
+  readonly onVerdict: (verdict: Verdict) => void;
 }
 
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #routes: Routes;
   readonly #pointers: Pointers;
+  readonly #liveness: Liveness;
+  readonly #witness: Witness;
   readonly #stabilizer: Stabilizer;
   readonly #lookAround: LookAround;
   readonly #errands: Errands;
@@ -69,20 +73,27 @@ export class Membership {
     this.#errands = new Errands(options.log);
     // Every question that is under way listens to it: those of errands, and the handful of the rounds.
     setMaxListeners(2 * limits.errands, this.#ended.signal);
+    const { signal } = this.#ended;
+    this.#liveness = new Liveness({
+      ...options,
+      witnesses: (suspect) => this.#witnesses(suspect),
+      onVerdict: (verdict) => this.#onVerdict(verdict),
+      signal,
+    });
+    this.#witness = new Witness({ ...options, knows: (peer) => this.#knows(peer) });
     this.#stabilizer = new Stabilizer({
       ...options,
       pointers: this.#pointers,
-      isGone: (peer) => this.#isGone(peer),
-      signal: this.#ended.signal,
+      liveness: this.#liveness,
+      signal,
     });
-    const state = (): RingState => this.insideState;
-    this.#routes = new Routes({ ...options, state });
+    this.#routes = new Routes({ ...options, pointers: this.#pointers });
     this.#lookAround = new LookAround({
       ...options,
-      state,
+      pointers: this.#pointers,
       routes: this.#routes,
       stabilizer: this.#stabilizer,
-      signal: this.#ended.signal,
+      signal,
     });
   }
 
@@ -94,6 +105,11 @@ export class Membership {
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
     return this.#routes.fingers;
+  }
+
+  /** Whether this peer has pointers that others may ask for; see pointers.ts for what is between that and being inside. */
+  get hasJoined(): boolean {
+    return this.#pointers.hasJoined;
   }
 
   /** Whether this peer is part of a ring, be it a ring of one. */
@@ -111,7 +127,7 @@ export class Membership {
 
   /**
    * The pointers, for a peer that may base its own on them.
-   * @throws PeerStoreError UNSETTLED while they are about to change, or this peer is outside the ring.
+   * @throws PeerStoreError UNSETTLED while they are about to change, or this peer has not joined.
    */
   settledState(): RingState {
     return this.#pointers.settled;
@@ -126,16 +142,11 @@ export class Membership {
   }
 
   /**
-   * Finds the peer responsible for a key, beginning here. It has said itself that it lives.
-   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring.
+   * Finds the peer responsible for a key, for certain: see LookupOptions.confirm.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, [this.#options.self], signal, { confirm: true });
-  }
-
-  /** From now on this peer is a ring of its own. */
-  beAlone(): void {
-    this.#pointers.enter();
+    return this.#routes.find(key, this.#routes.start, signal, { confirm: true });
   }
 
   /**
@@ -163,22 +174,36 @@ export class Membership {
       signal: this.#ended.signal,
     });
     this.#pointers.become(steps.join(self, member, listLength));
-    this.#pointers.enter();
+    this.#pointers.join();
     remembered.see([member.self, ...member.successors]);
     log.debug('joined', { behind: shortId(member.self.id) });
   }
 
-  /** Whether the ring has taken this peer in: its predecessor names it, where it is now, as its first successor. */
+  /**
+   * Looks whether the ring has taken this peer in: its predecessor, itself inside, names it, where it is now, as its first
+   * successor. From then on it is inside.
+   */
   async isTakenIn(): Promise<boolean> {
     const { predecessor, successors, self } = this.state;
-    if (predecessor === null) return successors.length === 0;
+    if (predecessor === null) {
+      if (successors.length === 0) this.beInside();
+      return this.isInside;
+    }
     try {
-      const from = await neighbourhoodOf(this.#options.transport, predecessor, this.#ended.signal);
-      return isSamePeer(firstSuccessor(from), self);
+      const { transport } = this.#options;
+      const options = { timeoutMs: limits.pointersTimeoutMs, signal: this.#ended.signal };
+      const { response } = await transport.call(predecessor, 'successor', { key: self.id }, options);
+      if (response.found && isSamePeer(response.peers[0], self)) this.beInside();
+      return this.isInside;
     } catch (error) {
       if (error instanceof PeerStoreError) return false;
       throw error;
     }
+  }
+
+  /** From now on this peer counts as taken in, and speaks for its keys. */
+  beInside(): void {
+    this.#pointers.enter();
   }
 
   /** One round of stabilize, and a look whether the predecessor is still there. @returns whether anything is in motion. */
@@ -208,7 +233,7 @@ export class Membership {
   /** Tells the predecessor to ask this peer: its list has changed, or it is new and belongs behind that one. */
   async announce(): Promise<void> {
     const { predecessor } = this.state;
-    if (predecessor !== null && this.isInside) await this.#stabilizer.announce(predecessor);
+    if (predecessor !== null && this.hasJoined) await this.#stabilizer.announce(predecessor);
   }
 
   /** Somebody takes this peer for responsible where it sees its predecessor: that one may be dead. Looked into in turn. */
@@ -220,7 +245,24 @@ export class Membership {
   doubt(peer: PeerRef): void {
     if (peer.id === this.state.self.id) return;
     this.#errands.run('doubt', peer, async () => {
-      await this.#isGone(peer);
+      await this.#liveness.lives(peer);
+    });
+  }
+
+  /**
+   * Another peer cannot reach a suspect: asks that one in its stead.
+   * @returns whether it answered.
+   * @throws PeerStoreError NOT_FOUND when this peer does not know the suspect, BUSY when it asks for too many already.
+   */
+  testify(suspect: PeerRef, accuser: PeerRef, signal: AbortSignal): Promise<boolean> {
+    return this.#witness.testify(suspect, accuser, signal);
+  }
+
+  /** Another peer cannot reach this one: it is shown that this one lives. Answered at once, done in turn. */
+  accused(accuser: PeerRef): void {
+    if (!this.#knows(accuser)) return;
+    this.#errands.run('accusation', accuser, async () => {
+      await this.#liveness.answers(accuser);
     });
   }
 
@@ -282,12 +324,35 @@ export class Membership {
     );
   }
 
-  async #isGone(peer: PeerRef): Promise<boolean> {
-    const { transport, clock, log, onGone } = this.#options;
-    if (!(await isDead(transport, clock, peer, this.#ended.signal))) return false;
-    this.#routes.forget(peer);
-    log.info('a peer is gone', { peer: shortId(peer.id), address: peer.address });
-    onGone?.(peer);
-    return true;
+  #onVerdict(verdict: Verdict): void {
+    const { log, onVerdict } = this.#options;
+    if (verdict.verdict === 'dead') {
+      const { id, address } = verdict.peer;
+      this.#routes.forget(verdict.peer);
+      log.info('a peer is gone', { peer: shortId(id), address });
+    }
+    onVerdict(verdict);
+  }
+
+  /** Who may know a suspect: first the peer behind it and the one before us, whose pointers name it, then anybody. */
+  #witnesses(suspect: PeerRef): readonly PeerRef[] {
+    const { self, predecessor, successors } = this.state;
+    const behind = successors[successors.findIndex(({ id }) => id === suspect.id) + 1];
+    const sure = [behind, predecessor].filter((peer) => peer !== undefined && peer !== null);
+    const others = shuffled([...successors, ...this.fingers], this.#options.random);
+    const distinct = new Map([...sure, ...others].map((peer) => [peer.id, peer]));
+    return [...distinct.values()].filter(({ id }) => id !== suspect.id && id !== self.id);
+  }
+
+  /** Whether this peer itself has had to do with another, at this address. */
+  #knows(peer: PeerRef): boolean {
+    const { predecessor, successors } = this.state;
+    const isIt = (one: PeerRef | null): boolean => isSamePeer(one, peer);
+    return (
+      isIt(predecessor) ||
+      successors.some(isIt) ||
+      this.fingers.some(isIt) ||
+      this.#options.remembered.has(peer)
+    );
   }
 }

@@ -4,15 +4,14 @@ import type { Id } from '../ring/identifier.js';
 import { lookup, type LookupOptions, type LookupResult } from '../ring/lookup.js';
 import type { PeerRef } from '../ring/peer.js';
 import { type LookupStep, lookupStep } from '../ring/routing.js';
-import type { RingState } from '../ring/state.js';
 import type { Transport } from '../wire/transport.js';
 import { meansNoAnswer } from './liveness.js';
+import type { Pointers } from './pointers.js';
 
 export interface RoutesOptions {
   readonly self: PeerRef;
   readonly transport: Transport;
-  /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
-  readonly state: () => RingState;
+  readonly pointers: Pointers;
 }
 
 export class Routes {
@@ -35,15 +34,23 @@ export class Routes {
     this.#fingers.remove(peer.id);
   }
 
-  /** One step of somebody's lookup. */
+  /** Where a lookup of this peer's own begins: here, or, while it is not taken in, with those who may be. */
+  get start(): readonly PeerRef[] {
+    const { pointers, self } = this.#options;
+    if (pointers.isInside) return [self];
+    const { predecessor, successors } = pointers.now;
+    return predecessor === null ? successors : [predecessor, ...successors];
+  }
+
+  /** One step of somebody's lookup. @throws PeerStoreError UNSETTLED while this peer is not taken in. */
   step(key: Id): LookupStep {
-    return lookupStep(this.#options.state(), this.#fingers.peers(), key);
+    return lookupStep(this.#options.pointers.inside, this.#fingers.peers(), key);
   }
 
   /**
    * Finds the peer responsible for a key.
    * @param start peers to begin with
-   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring and begins with itself.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   find(
     key: Id,
@@ -51,11 +58,11 @@ export class Routes {
     signal: AbortSignal,
     options: Pick<LookupOptions, 'confirm' | 'except'> = {},
   ): Promise<LookupResult> {
-    const { self, transport } = this.#options;
+    const { self, transport, pointers } = this.#options;
     return lookup(key, start, {
       ...options,
       signal,
-      local: (peer) => (peer.id === self.id ? this.step(key) : undefined),
+      local: (peer) => (peer.id === self.id && pointers.isInside ? this.step(key) : undefined),
       ask: async (peer) => {
         try {
           return (await transport.call(peer, 'successor', { key }, { signal })).response;
@@ -70,11 +77,11 @@ export class Routes {
 
   /** Sets the fingers: those that the successor list answers, and one more by a lookup. */
   async fixFingers(signal: AbortSignal): Promise<void> {
-    const beyond = this.#fingers.fillFromSuccessors(this.#options.state());
+    const beyond = this.#fingers.fillFromSuccessors(this.#options.pointers.now);
     if (beyond.length === 0) return;
     this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
     const power = beyond[this.#nextFinger] ?? 0;
-    const { peers } = await this.find(this.#fingers.start(power), [this.#options.self], signal);
+    const { peers } = await this.find(this.#fingers.start(power), this.start, signal);
     this.#fingers.set(power, peers);
   }
 }

@@ -21,6 +21,7 @@ export const idealWithinMs = 30 * 60_000;
 export const arbitrary = {
   summary: 'peers begin with wrong pointers, and become one ideal ring',
   own: { kind: anyKind },
+  draw: (random) => ({ peers: 2 + random.below(random.below(2) === 0 ? 16 : 59) }),
   async run({ seed, peers: count = 24, kind = anyKind }: CommonOptions & { readonly kind?: number }) {
     const world = new World({ seed, rules: listRules });
     const { clock, random } = world;

@@ -3,11 +3,12 @@
  * itself is a ring of its own, and answers as one.
  */
 import { limits } from '../../../src/base/limits.js';
-import { randomFraction } from '../../../src/base/random.js';
+import { type Random, randomFraction } from '../../../src/base/random.js';
 import { idFromBytes, shortId } from '../../../src/ring/identifier.js';
 import { groupsOfAcquaintances } from '../acquaintance.js';
 import { checkIdeal } from '../ideal-check.js';
 import { firstFrom } from '../lookups.js';
+import { Crashed } from '../machine.js';
 import { Partition, partitionKinds } from '../partition.js';
 import type { SimulatedPeer } from '../peer.js';
 import { listRules, whyNotIdeal } from '../rules.js';
@@ -30,6 +31,12 @@ const anyKind = partitionKinds.length;
 export const partition = {
   summary: 'the network is cut in two or three, then heals: one ring again, by itself',
   own: { kind: anyKind, cutSeconds: 0, parts: 0 },
+  // Hours for few peers, minutes for many: what a quiet peer does costs the same in each second.
+  draw: (random) => {
+    const peers = 2 + random.below(random.below(2) === 0 ? 16 : 59);
+    const mostMs = Math.min(cutMsRange[1], 40_000_000 / peers);
+    return { peers, cutSeconds: Math.round(logUniform(random, cutMsRange[0], mostMs) / 1000) };
+  },
   async run({
     seed,
     peers = 24,
@@ -40,19 +47,18 @@ export const partition = {
   }: CommonOptions & { readonly kind?: number; readonly cutSeconds?: number; readonly parts?: number }) {
     const world = new World({ seed, network: { delayMs: 5 } });
     const { clock, random } = world;
-    const between = (low: number, high: number): number => low * (high / low) ** randomFraction(random);
-    world.faults.conditions = { ...world.faults.conditions, delayMs: between(1, 50) };
+    world.faults.conditions = { ...world.faults.conditions, delayMs: logUniform(random, 1, 50) };
     const figures = new LookupFigures();
     await world.grow(peers);
     await world.untilIdeal();
-    await clock.runFor(between(1_000, 20 * minuteMs));
+    await clock.runFor(logUniform(random, 1_000, 20 * minuteMs));
 
     world.require(listRules);
     const drawnKind = random.below(anyKind);
-    const drawnMs = between(...cutMsRange);
+    const drawnMs = logUniform(random, ...cutMsRange);
     const cut = new Partition(world, partitionKinds[kind] ?? partitionKinds[drawnKind]!, parts);
     const cutMs = cutSeconds > 0 ? 1000 * cutSeconds : drawnMs;
-    cut.begin(between(500, minuteMs));
+    cut.begin(logUniform(random, 500, minuteMs));
     const life = new LifeInParts(world, cut, figures);
     await life.goOn(cutMs, steps);
     const failedDuringCut = figures.failedCount;
@@ -93,6 +99,11 @@ export const partition = {
     };
   },
 } satisfies Scenario;
+
+/** A number between two bounds; every order of magnitude is as likely as the others. */
+function logUniform(random: Random, low: number, high: number): number {
+  return low * (high / low) ** randomFraction(random);
+}
 
 /** What goes on while the network is cut. */
 class LifeInParts {
@@ -151,8 +162,8 @@ class LifeInParts {
     try {
       const { hops, failures } = await seeker.unlessItCrashes(seeker.node.membership.lookup(key));
       this.#figures.answered(hops, failures);
-    } catch {
-      if (seeker.isUp) this.#figures.failed();
+    } catch (error) {
+      if (!(error instanceof Crashed)) this.#figures.failed();
     }
   }
 
