@@ -7,7 +7,7 @@ import { limits } from '../../../src/base/limits.js';
 import { randomFraction } from '../../../src/base/random.js';
 import { idFromBytes } from '../../../src/ring/identifier.js';
 import { drawMemories, drawPointers, pointerKinds } from '../arbitrary-pointers.js';
-import { checkIdeal } from '../ideal-check.js';
+import { checkIdeal, idealWithinMs } from '../ideal-check.js';
 import { listRules } from '../rules.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { RingShape } from '../shape.js';
@@ -15,8 +15,6 @@ import { World } from '../world.js';
 
 /** For `--kind`: one of them, as the seed says. */
 const anyKind = pointerKinds.length;
-/** After this long there is one ideal ring. */
-export const idealWithinMs = 30 * 60_000;
 
 export const arbitrary = {
   summary: 'peers begin with wrong pointers, and become one ideal ring',
@@ -43,7 +41,7 @@ export const arbitrary = {
     const figures = new LookupFigures();
     let idealAfterMs = -1;
     try {
-      idealAfterMs = Math.round(await world.untilIdeal(idealWithinMs));
+      idealAfterMs = Math.round(await world.untilIdeal(idealWithinMs(count + population.ghosts.length)));
       await clock.run(started);
       await checkIdeal(world, figures);
     } catch (error) {
