@@ -93,20 +93,18 @@ export class Stabilizer {
   }
 
   /**
-   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
-   * have lived in different rings do not know each other.
+   * rectify: a peer says that it may be our predecessor. If it is, the one that was is told at once, so that it asks us,
+   * and finds the other between itself and us: where two rings become one, they have not heard of each other.
    */
   async rectify(candidate: PeerRef): Promise<void> {
-    let former: PeerRef | null = null;
-    const doubted = await this.#pointers.take(() => {
-      const before = this.#pointers.now;
-      const rectified = steps.rectify(before, candidate);
-      if (rectified === undefined) return before.predecessor;
+    const { former, doubted } = await this.#pointers.take(() => {
+      const state = this.#pointers.now;
+      const rectified = steps.rectify(state, candidate);
+      if (rectified === undefined) return { former: null, doubted: state.predecessor };
       this.#pointers.become(rectified);
-      former = before.predecessor;
-      return null;
+      return { former: state.predecessor, doubted: null };
     });
-    if (former !== null && !isSamePeer(former, candidate)) await this.announce(former);
+    if (former !== null && former.id !== candidate.id) await this.announce(former);
     if (doubted === null || (await this.#options.liveness.lives(doubted))) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;

@@ -44,7 +44,9 @@ export function drawPointers(
     }
     case 'loopy': {
       // Every other peer, and then those in between: once round the ring is not once round the circle.
-      const turns = Array.from({ length: some }, (_, turn) => peers.filter((_peer, at) => at % some === turn));
+      const turns = Array.from({ length: some }, (_, turn) =>
+        peers.filter((_peer, at) => at % some === turn),
+      );
       return pointersAlong(turns.flat(), listLength);
     }
     case 'all at one': {
@@ -81,12 +83,7 @@ function pointersAlong(circle: readonly PeerRef[], listLength: number): Readonly
   );
 }
 
-function anyPointers(
-  peer: PeerRef,
-  all: readonly PeerRef[],
-  listLength: number,
-  random: Random,
-): Pointers {
+function anyPointers(peer: PeerRef, all: readonly PeerRef[], listLength: number, random: Random): Pointers {
   const others = shuffled(
     all.filter(({ id }) => id !== peer.id),
     random,

@@ -352,7 +352,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node/look-around.js',
     was: 'return stabilizer.notify(next);',
     becomes: 'return false;',
-    run: 'arbitrary --peers 24 --kind 1',
+    run: 'arbitrary --peers 5 --kind 1',
     breaks: ['idealInTheEnd'],
   },
 ];
