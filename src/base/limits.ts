@@ -148,10 +148,9 @@ export const limits = Object.freeze({
   userDevices: 64,
   /** Notifies, announcements and goodbyes that are looked into. Later ones repeat themselves or are found out. */
   errands: 64,
-  /** Questions to a peer that announced itself and whose pointers are changing again. Its next change is told anew. */
-  announcedQuestions: 4,
-  /** Peers in a row that are asked, each nearer than the one before it, before the rest waits for the next round. */
-  nearerPeersAtOnce: 16,
+  /** Times that a round begins again because a peer was changing its pointers, and nearer peers that it asks in a row. */
+  roundAttempts: 4,
+  roundQuestions: 32,
   /** Peers of which it is remembered when they were heard: neighbours, and whoever else asks or is asked. */
   contacts: 1024,
   /** A record's kind and name. */

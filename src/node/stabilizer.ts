@@ -66,30 +66,28 @@ export class Stabilizer {
    */
   async stabilize(): Promise<boolean> {
     const before = this.#pointers.now;
-    const outcome = await this.#finish(await this.#askHead());
+    const outcome = await this.#round(() => this.#askHead());
     return outcome?.do !== 'nothing' || this.#pointers.now !== before;
   }
 
   /** A peer that may follow nearer than the first successor: it is asked, and adopted if it does. */
   async stabilizeFrom(candidate: PeerRef): Promise<void> {
-    await this.#finish(await this.#askNearer(candidate));
+    await this.#round(() => this.#askNearer(candidate));
   }
 
   /**
    * A peer says that it is our first successor and has news, or that it may be. What follows is a step that the protocol
-   * may take at any time, stabilize or stabilizeFromPred; either asks before it adopts.
+   * may take at any time, stabilize or stabilizeFromPred; either asks before it adopts. In the protocol a nearer peer is
+   * always one that our first successor has named, to which it had notified itself: it comes before that one and knows it.
+   * So here a peer that skips our first successor is not adopted yet. It announces itself again when it has learned of it.
    */
   async announced(candidate: PeerRef): Promise<void> {
-    const { clock, random, signal } = this.#options;
-    for (let question = 0; question < limits.announcedQuestions; question += 1) {
+    await this.#round(async () => {
       const { self, successors } = this.#pointers.now;
-      const isHead = successors[0]?.id === candidate.id;
-      if (!isHead && !between(self.id, candidate.id, firstSuccessor(this.#pointers.now).id)) return;
-      const outcome = isHead ? await this.#askHead(candidate) : await this.#askNearer(candidate);
-      if ((await this.#finish(outcome)) !== undefined) return;
-      // It is changing its pointers again.
-      await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
-    }
+      if (successors[0]?.id === candidate.id) return this.#askHead(candidate);
+      const isNearer = between(self.id, candidate.id, firstSuccessor(this.#pointers.now).id);
+      return isNearer ? this.#askNearer(candidate, (from) => this.#skipsHead(from)) : nothing;
+    });
   }
 
   /**
@@ -97,19 +95,22 @@ export class Stabilizer {
    * and finds the other between itself and us: where two rings become one, they have not heard of each other.
    */
   async rectify(candidate: PeerRef): Promise<void> {
-    const { former, doubted } = await this.#pointers.take(() => {
+    const { before, isAdopted } = await this.#pointers.take(() => {
       const state = this.#pointers.now;
       const rectified = steps.rectify(state, candidate);
-      if (rectified === undefined) return { former: null, doubted: state.predecessor };
-      this.#pointers.become(rectified);
-      return { former: state.predecessor, doubted: null };
+      if (rectified !== undefined) this.#pointers.become(rectified);
+      return { before: state.predecessor, isAdopted: rectified !== undefined };
     });
-    if (former !== null && former.id !== candidate.id) await this.announce(former);
-    if (doubted === null || (await this.#options.liveness.lives(doubted))) return;
+    if (before === null) return;
+    if (isAdopted) {
+      if (before.id !== candidate.id) await this.announce(before);
+      return;
+    }
+    if (await this.#options.liveness.lives(before)) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       this.#pointers.become(
-        isSamePeer(state.predecessor, doubted)
+        isSamePeer(state.predecessor, before)
           ? steps.rectifyAfterPing(state, candidate)
           : (steps.rectify(state, candidate) ?? state),
       );
@@ -126,14 +127,22 @@ export class Stabilizer {
     });
   }
 
-  /** Does what is left of a round. */
-  async #finish(outcome: Outcome): Promise<Outcome> {
-    let next = outcome;
-    for (let asked = 0; next?.do === 'ask' && asked < limits.nearerPeersAtOnce; asked += 1) {
-      next = await this.#askNearer(next.peer);
+  /**
+   * A round: a question, and what follows from its answer. Where a crowd joins at one place, the peer that was asked names
+   * a nearer one, and that one another: they are asked in a row. One that is changing its pointers is asked again in a
+   * moment.
+   */
+  async #round(ask: () => Promise<Outcome>): Promise<Outcome> {
+    const { clock, random, signal } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      let outcome = await ask();
+      for (let question = 1; outcome?.do === 'ask' && question < limits.roundQuestions; question += 1) {
+        outcome = await this.#askNearer(outcome.peer);
+      }
+      if (outcome?.do === 'notify') await this.notify(outcome.peer);
+      if (outcome !== undefined || attempt >= limits.roundAttempts || signal.aborted) return outcome;
+      await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
     }
-    if (next?.do === 'notify') await this.notify(next.peer);
-    return next;
   }
 
   /**
@@ -227,18 +236,30 @@ export class Stabilizer {
 
   /**
    * stabilizeFromPred: a peer that may be a nearer successor.
+   * @param isUnfit whether it is not to be adopted, as it has answered
    * @returns undefined when it may live, and did not say.
    */
-  async #askNearer(candidate: PeerRef): Promise<Outcome> {
+  async #askNearer(
+    candidate: PeerRef,
+    isUnfit: (from: Neighbourhood) => boolean = () => false,
+  ): Promise<Outcome> {
     const { liveness, listLength } = this.#options;
     if (await this.#isOutOfReach(candidate)) return nothing;
     const heard = await this.#ask(
       () => candidate,
-      (from) => steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
+      (from) =>
+        isUnfit(from)
+          ? { state: this.#pointers.now, next: nothing }
+          : steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
     );
     if (heard.kind === 'answer') return heard.next;
     if (heard.kind === 'later' || !(await liveness.isDeadForRouting(candidate))) return undefined;
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
+  }
+
+  /** Whether our first successor lies between a peer and that one's own. */
+  #skipsHead(from: Neighbourhood): boolean {
+    return between(from.self.id, firstSuccessor(this.#pointers.now).id, firstSuccessor(from).id);
   }
 
   /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */
