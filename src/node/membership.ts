@@ -91,7 +91,7 @@ export class Membership {
     this.#routes = new Routes({ ...options, pointers: this.#pointers });
     this.#lookAround = new LookAround({
       ...options,
-      state: () => this.insideState,
+      pointers: this.#pointers,
       routes: this.#routes,
       stabilizer: this.#stabilizer,
       signal,
@@ -153,6 +153,18 @@ export class Membership {
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
     return this.#routes.find(key, this.#routes.start, { signal, confirm: true });
+  }
+
+  /**
+   * From now on this peer is where these pointers say, true or not.
+   * @throws PeerStoreError PROTOCOL when they cannot be a peer's.
+   */
+  beAt({ predecessor, successors }: Pick<RingState, 'predecessor' | 'successors'>): void {
+    const state = { self: this.#options.self, predecessor, successors };
+    const fault = faultIn(state);
+    if (fault !== undefined) throw new PeerStoreError('PROTOCOL', `no peer has these pointers: ${fault}`);
+    this.#pointers.become(state);
+    this.#pointers.enter();
   }
 
   /**

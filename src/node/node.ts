@@ -10,6 +10,7 @@ import type { Logger } from '../base/log.js';
 import { jittered, type Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
+import type { RingState } from '../ring/state.js';
 import type { Store } from '../store/store.js';
 import type { Endpoint, Listener, Transport } from '../wire/transport.js';
 import { Contacts } from './contacts.js';
@@ -76,6 +77,11 @@ export interface NodeOptions {
   readonly onVerdict?: (verdict: Verdict) => void;
   /** The most peers that are kept in mind for routing, instead of `limits.knownPeers`. */
   readonly knownPeers?: number;
+  /**
+   * Pointers to begin with, in place of looking for the ring. For simulations alone: they show that a peer finds its place
+   * from whatever it begins with, and no other door lets all peers of a ring begin with theirs at one moment.
+   */
+  readonly pointers?: Pick<RingState, 'predecessor' | 'successors'>;
 }
 
 /** What people see of a peer. */
@@ -282,6 +288,10 @@ export class Node {
   }
 
   async #join(entries: readonly Endpoint[]): Promise<void> {
+    if (this.#options.pointers !== undefined) {
+      this.membership.beAt(this.#options.pointers);
+      return;
+    }
     if (entries.length > 0) {
       await this.membership.join(entries, limits.joinPatienceMs);
       return;
