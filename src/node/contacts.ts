@@ -7,7 +7,7 @@ import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Id } from '../ring/identifier.js';
 import type { Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 
 export class Contacts {
   readonly #clock: Clock;

@@ -4,15 +4,10 @@
  * and given time, and any sign of life acquits it.
  */
 import { type Clock, sleep } from '../base/clock.js';
-import { hasCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { PeerRef } from '../ring/peer.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import type { Transport } from '../wire/transport.js';
-
-/** Whether an error means that nobody (or somebody else) is there, as opposed to an answer that is no. */
-export function meansNoAnswer(error: unknown): boolean {
-  return hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED');
-}
 
 /**
  * Asks a suspected peer whether it lives, several times.

@@ -22,6 +22,7 @@ import { fingerTableHandler } from './handlers/finger-table.js';
 import { getBlockHandler } from './handlers/get-block.js';
 import { getRecordHandler } from './handlers/get-record.js';
 import { hasBlocksHandler } from './handlers/has-blocks.js';
+import { knownPeersHandler } from './handlers/known-peers.js';
 import { leaveHandler } from './handlers/leave.js';
 import { notifyHandler } from './handlers/notify.js';
 import { pingHandler } from './handlers/ping.js';
@@ -68,6 +69,8 @@ export interface NodeOptions {
   readonly admission?: Admission;
   readonly intervals?: UpkeepIntervals;
   readonly policy?: NodePolicy;
+  /** The most peers that are kept in mind for routing, instead of `limits.knownPeers`. */
+  readonly knownPeers?: number;
 }
 
 /** What people see of a peer. */
@@ -180,6 +183,7 @@ export class Node {
       remembered,
       contacts,
       listLength: limits.successorListLength,
+      knownPeers: options.knownPeers ?? limits.knownPeers,
       predecessorSilentMs: longestSilenceMs(intervals.stabilize),
       onChange: (before, after) => node.#upkeep.pointersChanged(before, after),
       onGone: (peer) => {
@@ -313,6 +317,7 @@ export class Node {
       successorList: successorListHandler(membership),
       notify: notifyHandler(membership),
       announce: announceHandler(membership),
+      knownPeers: knownPeersHandler(membership),
       fingerTable: fingerTableHandler(membership),
       leave: leaveHandler(membership),
       postBlock: postBlockHandler(spreading),

@@ -1,16 +1,20 @@
-/** How a peer finds the others: its fingers, its part in lookups, and lookups of its own. */
+/** How a peer finds the others: its fingers, the peers that it knows, its part in lookups, and lookups of its own. */
 import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Random } from '../base/random.js';
+import { stretchOf } from '../ring/density.js';
 import { FingerTable } from '../ring/fingers.js';
 import type { Id } from '../ring/identifier.js';
 import { between } from '../ring/interval.js';
-import { lookup, type LookupOptions, type LookupResult } from '../ring/lookup.js';
+import type { LookupResult } from '../ring/lookup.js';
+import { PeerCache } from '../ring/peer-cache.js';
 import type { PeerRef } from '../ring/peer.js';
 import { type LookupStep, lookupStep } from '../ring/routing.js';
 import { firstSuccessor, type RingState } from '../ring/state.js';
+import { isSameList } from '../ring/successor-list.js';
+import { Finder, type FindOptions } from '../wire/lookup.js';
 import type { Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { Acquaintances } from './acquaintances.js';
 import type { RememberedPeers } from './remembered-peers.js';
 
 export interface RoutesOptions {
@@ -18,6 +22,8 @@ export interface RoutesOptions {
   readonly transport: Transport;
   readonly random: Random;
   readonly remembered: RememberedPeers;
+  /** The most peers that are kept in mind. */
+  readonly knownPeers: number;
   /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
   readonly state: () => RingState;
 }
@@ -25,11 +31,29 @@ export interface RoutesOptions {
 export class Routes {
   readonly #options: RoutesOptions;
   readonly #fingers: FingerTable;
+  readonly #cache: PeerCache;
+  readonly #finder: Finder;
+  readonly #acquaintances: Acquaintances;
   #nextFinger = 0;
 
   constructor(options: RoutesOptions) {
+    const { self, transport, random, knownPeers, state } = options;
     this.#options = options;
-    this.#fingers = new FingerTable(options.self.id);
+    this.#fingers = new FingerTable(self.id);
+    this.#cache = new PeerCache({ self: self.id, capacity: knownPeers, random });
+    this.#finder = new Finder({
+      transport,
+      cache: this.#cache,
+      reference: () => stretchOf(self.id, state().successors),
+      // A finger is a hint: one that costs a wait is not worth keeping.
+      onSilent: ({ id }) => this.#fingers.remove(id),
+    });
+    this.#acquaintances = new Acquaintances({
+      ...options,
+      finder: this.#finder,
+      cache: this.#cache,
+      find: (key, signal) => this.find(key, [self], { signal }),
+    });
   }
 
   /** The distinct peers that the fingers point to. */
@@ -37,14 +61,25 @@ export class Routes {
     return this.#fingers.heads();
   }
 
-  /** Forgets the fingers to a peer that is gone. */
+  /** The peers that this one knows behind a place on the ring. @throws PeerStoreError UNSETTLED while it is outside. */
+  knownPeers(after: Id): readonly PeerRef[] {
+    return this.#acquaintances.page(after);
+  }
+
+  /** Notes that a peer has called us. */
+  met(peer: PeerRef): void {
+    this.#cache.met(peer);
+  }
+
+  /** Forgets a peer that is gone. */
   forget(peer: PeerRef): void {
-    this.#fingers.remove(peer.id);
+    this.#finder.silent(peer);
   }
 
   /** One step of somebody's lookup. */
   step(key: Id): LookupStep {
-    return lookupStep(this.#options.state(), this.#fingers.peers(), key);
+    const known = this.#cache.before(key, limits.lookupCandidates);
+    return lookupStep(this.#options.state(), [...this.#fingers.peers(), ...known], key);
   }
 
   /**
@@ -52,37 +87,29 @@ export class Routes {
    * @param start peers to begin with
    * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring and begins with itself.
    */
-  find(
-    key: Id,
-    start: readonly PeerRef[],
-    signal: AbortSignal,
-    options: Pick<LookupOptions, 'confirm' | 'except'> = {},
-  ): Promise<LookupResult> {
-    const { self, transport } = this.#options;
-    return lookup(key, start, {
+  find(key: Id, start: readonly PeerRef[], options: FindOptions): Promise<LookupResult> {
+    const { self } = this.#options;
+    return this.#finder.find(key, start, {
       ...options,
-      signal,
       local: (peer) => (peer.id === self.id ? this.step(key) : undefined),
-      ask: async (peer) => {
-        try {
-          return (await transport.call(peer, 'successor', { key }, { signal })).response;
-        } catch (error) {
-          // A finger is a hint: one that costs a wait is not worth keeping.
-          if (meansNoAnswer(error)) this.#fingers.remove(peer.id);
-          throw error;
-        }
-      },
     });
   }
 
-  /** Sets the fingers: those that the successor list answers, and one more by a lookup. */
-  async fixFingers(signal: AbortSignal): Promise<void> {
+  /**
+   * Sets the fingers, those that the successor list answers and one more by a lookup, and gets to know other peers.
+   * @returns whether a finger has changed.
+   */
+  async fixFingers(signal: AbortSignal): Promise<boolean> {
+    const before = this.fingers;
     const beyond = this.#fingers.fillFromSuccessors(this.#options.state());
-    if (beyond.length === 0) return;
-    this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
-    const power = beyond[this.#nextFinger] ?? 0;
-    const { peers } = await this.find(this.#fingers.start(power), [this.#options.self], signal);
-    this.#fingers.set(power, peers);
+    await this.#acquaintances.round(signal);
+    if (beyond.length > 0) {
+      this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
+      const power = beyond[this.#nextFinger] ?? 0;
+      const { peers } = await this.find(this.#fingers.start(power), [this.#options.self], { signal });
+      this.#fingers.set(power, peers);
+    }
+    return !isSameList(before, this.fingers);
   }
 
   /**
@@ -94,7 +121,7 @@ export class Routes {
     const through = this.#someoneUnseen();
     if (through === undefined) return undefined;
     try {
-      const [next] = (await this.find(self.id, [through], signal, { except: self.id })).peers;
+      const [next] = (await this.find(self.id, [through], { signal, except: self.id })).peers;
       return next !== undefined && this.#isNearer(next) ? next : undefined;
     } catch (error) {
       // Remembered peers are gone more often than not.

@@ -20,7 +20,7 @@ import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
 import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import type { Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { Pointers } from './pointers.js';
 
