@@ -15,16 +15,16 @@ import { type Id, idPlusPowerOfTwo } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import type { PeerCache } from '../ring/peer-cache.js';
 import type { PeerRef } from '../ring/peer.js';
-import { type RingState, seesWholeRing } from '../ring/state.js';
+import { seesWholeRing } from '../ring/state.js';
 import { stretchUpTo } from '../ring/successor-list.js';
 import type { Finder } from '../wire/lookup.js';
+import type { Pointers } from './pointers.js';
 
 export interface AcquaintancesOptions {
   readonly self: PeerRef;
   readonly finder: Finder;
   readonly cache: PeerCache;
-  /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
-  readonly state: () => RingState;
+  readonly pointers: Pointers;
   /** Looks a key up, beginning here. */
   readonly find: (key: Id, signal: AbortSignal) => Promise<LookupResult>;
 }
@@ -42,19 +42,24 @@ export class Acquaintances {
     this.#options = options;
   }
 
-  /** The known peers behind a place, this peer's own successors included. */
+  /**
+   * The known peers behind a place, this peer's own successors included.
+   * @throws PeerStoreError UNSETTLED while this peer is outside the ring.
+   */
   page(place: Id): readonly PeerRef[] {
-    this.#noteOwnList();
-    return this.#options.cache.after(place, limits.knownPeersPage);
+    const { self, cache, pointers } = this.#options;
+    cache.followed(self.id, pointers.inside.successors);
+    return cache.after(place, limits.knownPeersPage);
   }
 
   /** One round of it. @throws PeerStoreError UNREACHABLE, CANCELLED. */
   async round(signal: AbortSignal): Promise<void> {
-    this.#noteOwnList();
-    const { self, finder, state } = this.#options;
-    const last = state().successors.at(-1);
+    const { self, cache, finder, pointers } = this.#options;
+    const { successors } = pointers.now;
+    const last = successors.at(-1);
     // Whose list names everybody has nothing to learn.
-    if (last === undefined || seesWholeRing(state())) return;
+    if (last === undefined || seesWholeRing(pointers.now)) return;
+    cache.followed(self.id, successors);
     if (!this.#isFilled) await finder.learnAll(last, self.id, signal);
     this.#isFilled = true;
     for (let at = 0; at < stretchesInRound; at += 1) await this.#lookAtStretch(signal);
@@ -62,16 +67,11 @@ export class Acquaintances {
 
   /** Asks who follows the last stretch that was looked at. */
   async #lookAtStretch(signal: AbortSignal): Promise<void> {
-    const { self, state, find } = this.#options;
-    const from = this.#seenTo ?? state().successors.at(-1)?.id ?? self.id;
+    const { self, pointers, find } = this.#options;
+    const from = this.#seenTo ?? pointers.now.successors.at(-1)?.id ?? self.id;
     this.#seenTo = undefined;
     const { peers } = await find(idPlusPowerOfTwo(from, 0), signal);
     const last = stretchUpTo(self.id, from, peers).at(-1);
     this.#seenTo = last?.id;
-  }
-
-  #noteOwnList(): void {
-    const { self, cache, state } = this.#options;
-    cache.followed(self.id, state().successors);
   }
 }

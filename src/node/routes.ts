@@ -10,11 +10,12 @@ import type { LookupResult } from '../ring/lookup.js';
 import { PeerCache } from '../ring/peer-cache.js';
 import type { PeerRef } from '../ring/peer.js';
 import { type LookupStep, lookupStep } from '../ring/routing.js';
-import { firstSuccessor, type RingState } from '../ring/state.js';
+import { firstSuccessor } from '../ring/state.js';
 import { isSameList } from '../ring/successor-list.js';
 import { Finder, type FindOptions } from '../wire/lookup.js';
 import type { Transport } from '../wire/transport.js';
 import { Acquaintances } from './acquaintances.js';
+import type { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 
 export interface RoutesOptions {
@@ -24,8 +25,7 @@ export interface RoutesOptions {
   readonly remembered: RememberedPeers;
   /** The most peers that are kept in mind. */
   readonly knownPeers: number;
-  /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
-  readonly state: () => RingState;
+  readonly pointers: Pointers;
 }
 
 export class Routes {
@@ -37,14 +37,14 @@ export class Routes {
   #nextFinger = 0;
 
   constructor(options: RoutesOptions) {
-    const { self, transport, random, knownPeers, state } = options;
+    const { self, transport, random, knownPeers, pointers } = options;
     this.#options = options;
     this.#fingers = new FingerTable(self.id);
     this.#cache = new PeerCache({ self: self.id, capacity: knownPeers, random });
     this.#finder = new Finder({
       transport,
       cache: this.#cache,
-      reference: () => stretchOf(self.id, state().successors),
+      reference: () => stretchOf(self.id, pointers.now.successors),
       // A finger is a hint: one that costs a wait is not worth keeping.
       onSilent: ({ id }) => this.#fingers.remove(id),
     });
@@ -52,7 +52,7 @@ export class Routes {
       ...options,
       finder: this.#finder,
       cache: this.#cache,
-      find: (key, signal) => this.find(key, [self], { signal }),
+      find: (key, signal) => this.find(key, this.start, { signal }),
     });
   }
 
@@ -76,22 +76,30 @@ export class Routes {
     this.#finder.silent(peer);
   }
 
-  /** One step of somebody's lookup. */
+  /** Where a lookup of this peer's own begins: here, or, while it is not taken in, with those who may be. */
+  get start(): readonly PeerRef[] {
+    const { pointers, self } = this.#options;
+    if (pointers.isInside) return [self];
+    const { predecessor, successors } = pointers.now;
+    return predecessor === null ? successors : [predecessor, ...successors];
+  }
+
+  /** One step of somebody's lookup. @throws PeerStoreError UNSETTLED while this peer is not taken in. */
   step(key: Id): LookupStep {
     const known = this.#cache.before(key, limits.lookupCandidates);
-    return lookupStep(this.#options.state(), [...this.#fingers.peers(), ...known], key);
+    return lookupStep(this.#options.pointers.inside, [...this.#fingers.peers(), ...known], key);
   }
 
   /**
    * Finds the peer responsible for a key.
    * @param start peers to begin with
-   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring and begins with itself.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   find(key: Id, start: readonly PeerRef[], options: FindOptions): Promise<LookupResult> {
-    const { self } = this.#options;
+    const { self, pointers } = this.#options;
     return this.#finder.find(key, start, {
       ...options,
-      local: (peer) => (peer.id === self.id ? this.step(key) : undefined),
+      local: (peer) => (peer.id === self.id && pointers.isInside ? this.step(key) : undefined),
     });
   }
 
@@ -101,12 +109,12 @@ export class Routes {
    */
   async fixFingers(signal: AbortSignal): Promise<boolean> {
     const before = this.fingers;
-    const beyond = this.#fingers.fillFromSuccessors(this.#options.state());
+    const beyond = this.#fingers.fillFromSuccessors(this.#options.pointers.now);
     await this.#acquaintances.round(signal);
     if (beyond.length > 0) {
       this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
       const power = beyond[this.#nextFinger] ?? 0;
-      const { peers } = await this.find(this.#fingers.start(power), [this.#options.self], { signal });
+      const { peers } = await this.find(this.#fingers.start(power), this.start, { signal });
       this.#fingers.set(power, peers);
     }
     return !isSameList(before, this.fingers);
@@ -132,8 +140,8 @@ export class Routes {
 
   /** A remembered peer that is not in the list. Often one that would be our successor, were it part of our ring. */
   #someoneUnseen(): PeerRef | undefined {
-    const { random, remembered, state } = this.#options;
-    const { predecessor, successors } = state();
+    const { random, remembered, pointers } = this.#options;
+    const { predecessor, successors } = pointers.now;
     const seen = new Set([predecessor?.id, ...successors.map(({ id }) => id)]);
     const unseen = remembered.all().filter(({ id }) => !seen.has(id));
     const nearer = unseen.filter((peer) => this.#isNearer(peer)).slice(0, limits.lookupCandidates);
@@ -142,6 +150,6 @@ export class Routes {
   }
 
   #isNearer(peer: PeerRef): boolean {
-    return between(this.#options.self.id, peer.id, firstSuccessor(this.#options.state()).id);
+    return between(this.#options.self.id, peer.id, firstSuccessor(this.#options.pointers.now).id);
   }
 }

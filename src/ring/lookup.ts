@@ -164,8 +164,8 @@ class Path {
     } catch (error) {
       if (hasCode(error, 'CANCELLED')) throw error;
       if (purpose !== 'check') this.failures += 1;
-      // Who is busy lives: it says nothing of the others, and stays the owner if it is named as such.
-      if (!hasCode(error, 'BUSY')) this.#plan.failed(peer);
+      // Who is busy, or on its way in, lives: it says nothing of the others, and stays the owner if it is named as such.
+      if (!hasCode(error, 'BUSY', 'UNSETTLED')) this.#plan.failed(peer);
       return error;
     }
   }

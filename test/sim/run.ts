@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 
+import { replayCommand } from './drawn-run.js';
 import type { CommonOptions, Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 
@@ -28,8 +29,7 @@ function main(): Promise<number> {
 }
 
 async function runOne(name: string, scenario: Scenario, options: CommonOptions): Promise<number> {
-  const words = Object.entries(options).map(([option, value]) => `--${option} ${value}`);
-  const again = `again: npm run --silent sim -- ${name} ${words.join(' ')}`;
+  const again = `again: ${replayCommand(name, { ...options })}`;
   try {
     const { violations, figures } = await scenario.run({ ...scenario.own, ...options });
     for (const { rule, what, atMs } of violations.slice(0, violationsShown)) {

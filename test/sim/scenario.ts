@@ -1,4 +1,5 @@
 /** What all scenarios report: the fields that scripts read, and those of the scenario's own. */
+import type { Random } from '../../src/base/random.js';
 import { Tally } from './figures.js';
 import type { World } from './world.js';
 
@@ -34,6 +35,8 @@ export interface Scenario<Own extends OwnOptions = OwnOptions> {
   readonly summary: string;
   /** What may be given as `--name VALUE`. */
   readonly own: Own;
+  /** Options for one of many runs (`make soak`, `make test`): of every kind, and about a second long. */
+  draw?(random: Random): Readonly<Record<string, number>>;
   run(options: CommonOptions & Own): Promise<Outcome>;
 }
 
