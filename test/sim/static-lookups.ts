@@ -16,7 +16,7 @@ import type { PeerRef } from '../../src/ring/peer.js';
 import { type LookupStep, lookupStep } from '../../src/ring/routing.js';
 import type { IdealRing } from './ideal-ring.js';
 import type { LookupFigures } from './scenario.js';
-import type { PeerCaches } from './peer-caches.js';
+import type { CachedPeers } from './peer-caches.js';
 import type { StaticReport } from './static-report.js';
 
 export interface StaticLookups {
@@ -28,7 +28,7 @@ export interface StaticLookups {
   /** Nobody is dead by default. */
   readonly isAlive?: (id: Id) => boolean;
   /** What peers know beside their pointers and fingers. */
-  readonly caches?: PeerCaches | undefined;
+  readonly caches?: CachedPeers | undefined;
   readonly report: StaticReport;
   /** Where each lookup is counted. */
   readonly figures: LookupFigures;

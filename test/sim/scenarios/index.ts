@@ -3,7 +3,8 @@ import type { Scenario } from '../scenario.js';
 import { chaos } from './chaos.js';
 import { fail } from './fail.js';
 import { grow } from './grow.js';
+import { hostile } from './hostile.js';
 import { load } from './load.js';
 import { paths } from './paths.js';
 
-export const scenarios: Readonly<Record<string, Scenario>> = { chaos, fail, grow, load, paths };
+export const scenarios: Readonly<Record<string, Scenario>> = { chaos, fail, grow, hostile, load, paths };
