@@ -37,10 +37,16 @@ export class Bending {
     return rounded(this.#bound / this.#count);
   }
 
-  /** What a share with this bound may measure: more by some standard errors of as many lookups. */
-  get boundMeasured(): number {
+  /**
+   * What a share with this bound may measure by chance. Lookups are few, and so are liars: how many lookups meet one is
+   * in proportion to the gap that it stands in front of, which differs from liar to liar by as much as its mean.
+   * @param liars how many there were
+   * @param paths of each lookup: as many liars have to be met
+   */
+  mayMeasure(liars: number, paths: number): number {
     const { bound } = this;
-    return bound + standardErrors * Math.sqrt((bound * (1 - bound)) / this.#count);
+    const variance = (bound * (1 - bound)) / this.#count + (paths * bound) ** 2 / liars;
+    return bound + standardErrors * Math.sqrt(variance);
   }
 }
 
