@@ -23,6 +23,8 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  /** The most peers that it keeps in mind for routing. */
+  readonly knownPeers?: number;
   readonly capacityBytes?: number;
 }
 
@@ -108,7 +110,7 @@ export class SimulatedPeer {
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
     this.#node = undefined;
-    const { zone, policy } = this.#options;
+    const { zone, policy, knownPeers } = this.#options;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -123,6 +125,7 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(knownPeers === undefined ? {} : { knownPeers }),
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
