@@ -7,6 +7,7 @@ import { hashToId, idToBytes } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import type { RingState } from '../../src/ring/state.js';
 import { Node, type NodePolicy } from '../../src/node/node.js';
+import type { UpkeepIntervals } from '../../src/node/upkeep.js';
 import type { PoolOptions } from '../../src/node/pool.js';
 import type { PeerMemory, RememberedPeer } from '../../src/node/remembered-peers.js';
 import { createMemoryStore } from '../../src/store/memory.js';
@@ -25,6 +26,7 @@ export interface SimulatedPeerOptions {
   readonly policy?: NodePolicy;
   /** The most peers that it keeps in mind for routing. */
   readonly knownPeers?: number;
+  readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
 
@@ -87,6 +89,11 @@ export class SimulatedPeer {
     return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;
   }
 
+  /** The peers that it remembers on its disk. */
+  get remembered(): readonly PeerRef[] {
+    return this.#remembered.map(({ peer }) => peer);
+  }
+
   get ref(): PeerRef {
     const { zone } = this.#options;
     return {
@@ -110,7 +117,7 @@ export class SimulatedPeer {
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
     this.#node = undefined;
-    const { zone, policy, knownPeers } = this.#options;
+    const { zone, policy, intervals, knownPeers } = this.#options;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -126,6 +133,7 @@ export class SimulatedPeer {
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
       ...(knownPeers === undefined ? {} : { knownPeers }),
+      ...(intervals === undefined ? {} : { intervals }),
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
