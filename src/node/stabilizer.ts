@@ -19,8 +19,10 @@ import { between } from '../ring/interval.js';
 import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
 import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
+import { listThrough } from '../ring/successor-list.js';
 import type { Transport } from '../wire/transport.js';
 import { meansNoAnswer } from '../wire/errors.js';
+import type { Liveness } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { Pointers } from './pointers.js';
 
@@ -32,15 +34,14 @@ export interface StabilizerOptions {
   readonly log: Logger;
   /** Entries of a successor list. */
   readonly listLength: number;
-  /** Finds out whether a peer that did not answer is dead. */
-  readonly isGone: (peer: PeerRef) => Promise<boolean>;
+  readonly liveness: Liveness;
   /** Ends every question. */
   readonly signal: AbortSignal;
 }
 
 /** What came of a question whose answer is a step. */
 type Heard =
-  | { readonly kind: 'answer'; readonly next: steps.Next }
+  | { readonly kind: 'answer'; readonly from: Neighbourhood; readonly next: steps.Next }
   /** Whether it lives is to be found out. */
   | { readonly kind: 'silent'; readonly peer: PeerRef }
   /** It lives, and cannot or would not say now. */
@@ -66,45 +67,51 @@ export class Stabilizer {
    */
   async stabilize(): Promise<boolean> {
     const before = this.#pointers.now;
-    const outcome = await this.#finish(await this.#askHead());
+    const outcome = await this.#round(() => this.#askHead());
     return outcome?.do !== 'nothing' || this.#pointers.now !== before;
   }
 
   /** A peer that may follow nearer than the first successor: it is asked, and adopted if it does. */
   async stabilizeFrom(candidate: PeerRef): Promise<void> {
-    await this.#finish(await this.#askNearer(candidate));
+    await this.#round(() => this.#askNearer(candidate));
   }
 
   /**
    * A peer says that it is our first successor and has news, or that it may be. What follows is a step that the protocol
-   * may take at any time, stabilize or stabilizeFromPred; either asks before it adopts.
+   * may take at any time, stabilize or stabilizeFromPred; either asks before it adopts. In the protocol a nearer peer is
+   * always one that our first successor has named, to which it had notified itself: it comes before that one and knows it.
+   * So here a peer that skips our first successor is not adopted yet. It announces itself again when it has learned of it.
    */
   async announced(candidate: PeerRef): Promise<void> {
-    const { clock, random, signal } = this.#options;
-    for (let question = 0; question < limits.announcedQuestions; question += 1) {
+    await this.#round(async () => {
       const { self, successors } = this.#pointers.now;
-      const isHead = successors[0]?.id === candidate.id;
-      if (!isHead && !between(self.id, candidate.id, firstSuccessor(this.#pointers.now).id)) return;
-      const outcome = isHead ? await this.#askHead(candidate) : await this.#askNearer(candidate);
-      if ((await this.#finish(outcome)) !== undefined) return;
-      // It is changing its pointers again.
-      await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
-    }
+      if (successors[0]?.id === candidate.id) return this.#askHead(candidate);
+      const isNearer = between(self.id, candidate.id, firstSuccessor(this.#pointers.now).id);
+      return isNearer ? this.#askNearer(candidate, (from) => this.#skipsHead(from)) : nothing;
+    });
   }
 
-  /** rectify: a peer says that it may be our predecessor. */
+  /**
+   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
+   * have lived in different rings do not know each other.
+   */
   async rectify(candidate: PeerRef): Promise<void> {
-    const doubted = await this.#pointers.take(() => {
-      const rectified = steps.rectify(this.#pointers.now, candidate);
-      if (rectified === undefined) return this.#pointers.now.predecessor;
-      this.#pointers.become(rectified);
-      return null;
+    const { before, isAdopted } = await this.#pointers.take(() => {
+      const state = this.#pointers.now;
+      const rectified = steps.rectify(state, candidate);
+      if (rectified !== undefined) this.#pointers.become(rectified);
+      return { before: state.predecessor, isAdopted: rectified !== undefined };
     });
-    if (doubted === null || (await this.#lives(doubted))) return;
+    if (before === null) return;
+    if (isAdopted) {
+      if (!isSamePeer(before, candidate)) await this.announce(before);
+      return;
+    }
+    if (await this.#options.liveness.lives(before)) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       this.#pointers.become(
-        isSamePeer(state.predecessor, doubted)
+        isSamePeer(state.predecessor, before)
           ? steps.rectifyAfterPing(state, candidate)
           : (steps.rectify(state, candidate) ?? state),
       );
@@ -114,18 +121,29 @@ export class Stabilizer {
   /** Asks the predecessor whether it lives, and forgets it when it does not. */
   async checkPredecessor(): Promise<void> {
     const { predecessor } = this.#pointers.now;
-    if (predecessor === null || (await this.#lives(predecessor))) return;
+    if (predecessor === null || (await this.#options.liveness.lives(predecessor))) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       if (isSamePeer(state.predecessor, predecessor)) this.#pointers.become(steps.forgetPredecessor(state));
     });
   }
 
-  /** Does what is left of a round. */
-  async #finish(outcome: Outcome): Promise<Outcome> {
-    const next = outcome?.do === 'ask' ? await this.#askNearer(outcome.peer) : outcome;
-    if (next?.do === 'notify') await this.#notify(next.peer);
-    return next;
+  /**
+   * A round: a question, and what follows from its answer. Where a crowd joins at one place, the peer that was asked names
+   * a nearer one, and that one another: they are asked in a row. One that is changing its pointers is asked again in a
+   * moment.
+   */
+  async #round(ask: () => Promise<Outcome>): Promise<Outcome> {
+    const { clock, random, signal } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      let outcome = await ask();
+      for (let question = 1; outcome?.do === 'ask' && question < limits.roundQuestions; question += 1) {
+        outcome = await this.#askNearer(outcome.peer);
+      }
+      if (outcome?.do === 'notify') await this.notify(outcome.peer);
+      if (outcome !== undefined || attempt >= limits.roundAttempts || signal.aborted) return outcome;
+      await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
+    }
   }
 
   /**
@@ -133,16 +151,20 @@ export class Stabilizer {
    * @param announced the first successor as it has just said that it is: at another address, perhaps
    */
   async #askHead(announced?: PeerRef): Promise<Outcome> {
-    const { listLength } = this.#options;
+    const { listLength, liveness } = this.#options;
     const step = (from: Neighbourhood) => steps.stabilize(this.#pointers.now, from, listLength);
     if (this.#pointers.now.successors.length === 0) {
       return this.#pointers.take(() =>
         this.#pointers.now.successors.length === 0 ? this.#apply(step(this.#pointers.now)) : nothing,
       );
     }
+    const head = firstSuccessor(this.#pointers.now);
+    if (announced === undefined && (await this.#isOutOfReach(head))) {
+      return liveness.isVouchedFor(head) ? this.#lookPast(head) : this.#dropDeadHead(head);
+    }
     const heard = await this.#ask(() => {
-      const head = firstSuccessor(this.#pointers.now);
-      return announced?.id === head.id ? announced : head;
+      const now = firstSuccessor(this.#pointers.now);
+      return announced?.id === now.id ? announced : now;
     }, step);
     if (heard.kind === 'answer') return heard.next;
     return heard.kind === 'silent' ? this.#dropDeadHead(heard.peer) : undefined;
@@ -150,27 +172,101 @@ export class Stabilizer {
 
   /** stabilize, when the first successor does not answer. The ones behind it may have died with it. */
   async #dropDeadHead(head: PeerRef): Promise<Outcome> {
-    const suspects = [head, ...this.#pointers.now.successors.slice(1, limits.suspectsAtOnce)];
-    const verdicts = await Promise.all(suspects.map((peer) => this.#options.isGone(peer)));
-    const dead = suspects.filter((_, at) => verdicts[at] === true);
-    return this.#pointers.take(() => {
-      let next: Outcome;
-      while (dead.some((peer) => isSamePeer(this.#pointers.now.successors[0], peer))) {
-        next = this.#apply(steps.stabilizeWithoutAnswer(this.#pointers.now));
-      }
-      return next;
-    });
+    const { liveness } = this.#options;
+    const behind = this.#pointers.now.successors.slice(1, limits.suspectsAtOnce);
+    const suspects: readonly (readonly [PeerRef, Promise<boolean>])[] = [
+      [head, liveness.isDeadForRouting(head)],
+      ...behind.map((peer) => [peer, liveness.lives(peer).then((lives) => !lives)] as const),
+    ];
+    let outcome: Outcome;
+    for (const [peer, isDead] of suspects) {
+      if (!(await isDead)) break;
+      const next = await this.#pointers.take(() =>
+        isSamePeer(this.#pointers.now.successors[0], peer)
+          ? this.#apply(steps.stabilizeWithoutAnswer(this.#pointers.now))
+          : undefined,
+      );
+      if (next === undefined) break;
+      outcome = next;
+    }
+    return outcome === undefined && liveness.isVouchedFor(head) ? this.#lookPast(head) : outcome;
   }
 
-  /** stabilizeFromPred: a peer that may be a nearer successor. */
-  async #askNearer(candidate: PeerRef): Promise<Outcome> {
+  /**
+   * stabilize, while the first successor is out of our reach and not of others': it stays, and the ones behind it say what
+   * comes after them, so that the list does not grow old meanwhile.
+   */
+  async #lookPast(head: PeerRef): Promise<Outcome> {
+    for (const peer of this.#pointers.now.successors.slice(1, limits.suspectsAtOnce)) {
+      if (await this.#learnFrom(peer, head)) break;
+      if (await this.#options.liveness.lives(peer)) continue;
+      await this.#pointers.take(() => {
+        const state = this.#pointers.now;
+        const isAnother = (one: PeerRef): boolean => !isSamePeer(one, peer);
+        if (isSamePeer(state.successors[0], head))
+          this.#pointers.become({ ...state, successors: state.successors.filter(isAnother) });
+      });
+    }
+    return nothing;
+  }
+
+  /**
+   * Takes over what comes after a peer that stands behind the first successor; or after its predecessor, and so on, if that
+   * one has come between them.
+   * @returns whether it answered.
+   */
+  async #learnFrom(peer: PeerRef, head: PeerRef): Promise<boolean> {
+    const { listLength } = this.#options;
+    const learn = ({ self, successors: tail }: Neighbourhood): steps.Step => {
+      const state = this.#pointers.now;
+      if (!isSamePeer(state.successors[0], head)) return { state, next: nothing };
+      const successors = listThrough(state.self.id, state.successors, self, tail, listLength);
+      return { state: { ...state, successors }, next: nothing };
+    };
+    let asked = peer;
+    for (let question = 0; question < limits.suspectsAtOnce; question += 1) {
+      const whom = asked;
+      const heard = await this.#ask(() => whom, learn);
+      if (heard.kind !== 'answer') return question > 0;
+      const { predecessor } = heard.from;
+      if (predecessor === null || !between(head.id, predecessor.id, asked.id)) break;
+      asked = predecessor;
+    }
+    return true;
+  }
+
+  /**
+   * stabilizeFromPred: a peer that may be a nearer successor.
+   * @param isUnfit whether it is not to be adopted, as it has answered
+   * @returns undefined when it may live, and did not say.
+   */
+  async #askNearer(
+    candidate: PeerRef,
+    isUnfit: (from: Neighbourhood) => boolean = () => false,
+  ): Promise<Outcome> {
+    const { liveness, listLength } = this.#options;
+    if (await this.#isOutOfReach(candidate)) return nothing;
     const heard = await this.#ask(
       () => candidate,
-      (from) => steps.stabilizeFromPredecessor(this.#pointers.now, from, this.#options.listLength),
+      (from) =>
+        isUnfit(from)
+          ? { state: this.#pointers.now, next: nothing }
+          : steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
     );
     if (heard.kind === 'answer') return heard.next;
-    if (heard.kind === 'later' || !(await this.#options.isGone(candidate))) return undefined;
+    if (heard.kind === 'later' || !(await liveness.isDeadForRouting(candidate))) return undefined;
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
+  }
+
+  /** Whether our first successor lies between a peer and that one's own. */
+  #skipsHead(from: Neighbourhood): boolean {
+    return between(from.self.id, firstSuccessor(this.#pointers.now).id, firstSuccessor(from).id);
+  }
+
+  /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */
+  async #isOutOfReach(peer: PeerRef): Promise<boolean> {
+    const { liveness } = this.#options;
+    return liveness.isInDoubt(peer) && !(await liveness.answers(peer));
   }
 
   /** One step: asks a peer for its pointers and applies them. In the meantime this peer does not show its own. */
@@ -182,7 +278,7 @@ export class Stabilizer {
       try {
         const from = await neighbourhoodOf(transport, peer, signal);
         const next = this.#apply(step(from));
-        return { kind: 'answer', next: this.#isKnownTo(from, next) ? nothing : next };
+        return { kind: 'answer', from, next: this.#isKnownTo(from, next) ? nothing : next };
       } catch (error) {
         if (!(error instanceof PeerStoreError)) throw error;
         if (meansNoAnswer(error)) return { kind: 'silent', peer };
@@ -212,22 +308,26 @@ export class Stabilizer {
     return next;
   }
 
-  async #notify(peer: PeerRef): Promise<void> {
+  /** Tells a peer that this one may be its predecessor. @returns whether it answered. */
+  async notify(peer: PeerRef): Promise<boolean> {
     const { transport, log, signal } = this.#options;
     try {
       await transport.call(peer, 'notify', { peer: this.#pointers.now.self }, { signal });
+      return true;
     } catch (error) {
       log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
+      return false;
     }
   }
 
-  async #lives(peer: PeerRef): Promise<boolean> {
-    const { transport, signal, isGone } = this.#options;
+  /** Tells a peer to ask this one: it may be its first successor, or is and has news. */
+  async announce(peer: PeerRef): Promise<void> {
+    const { transport, log, signal } = this.#options;
     try {
-      await transport.call(peer, 'ping', {}, { timeoutMs: limits.deathPingTimeoutMs, signal });
-      return true;
+      await transport.call(peer, 'announce', { peer: this.#pointers.now.self }, { signal });
     } catch (error) {
-      return !meansNoAnswer(error) || !(await isGone(peer));
+      // It comes to ask by itself, a little later.
+      log.debug('an announcement was not answered', { peer: peer.address, error: messageOf(error) });
     }
   }
 }

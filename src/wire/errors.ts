@@ -46,7 +46,7 @@ function withoutControls(text: string): string {
 
 /** Whether an error of a call means that nobody (or somebody else) is there, as opposed to an answer that is no. */
 export function meansNoAnswer(error: unknown): boolean {
-  return hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED');
+  return hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED', 'USAGE');
 }
 
 /** An error as one of ours: INTERNAL for what nobody planned for. */
