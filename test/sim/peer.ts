@@ -26,6 +26,8 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  /** The most peers that it keeps in mind for routing. */
+  readonly knownPeers?: number;
   readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
@@ -126,7 +128,7 @@ export class SimulatedPeer {
     this.#process = process;
     this.#runningSinceMs = world.clock.monotonicMs();
     this.#node = undefined;
-    const { zone, policy, intervals } = this.#options;
+    const { zone, policy, intervals, knownPeers } = this.#options;
     const pointers = this.#pointers;
     this.#pointers = undefined;
     const node = await Node.open({
@@ -143,6 +145,7 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(knownPeers === undefined ? {} : { knownPeers }),
       ...(intervals === undefined ? {} : { intervals }),
       ...(pointers === undefined ? {} : { pointers }),
       onVerdict: (verdict) => {
