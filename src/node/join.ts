@@ -17,7 +17,7 @@ import type { LookupStep } from '../ring/routing.js';
 import type { Neighbourhood } from '../ring/state.js';
 import { isPlaceOf } from '../ring/steps.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 
 export interface PlaceTools {

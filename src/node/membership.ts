@@ -23,7 +23,6 @@ import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
 import { faultIn, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
-import { isSameList } from '../ring/successor-list.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
@@ -48,6 +47,8 @@ export interface MembershipOptions {
   readonly health: LocalHealth;
   /** Entries of a successor list. */
   readonly listLength: number;
+  /** The most peers that are kept in mind for routing. */
+  readonly knownPeers: number;
   /** A predecessor that was silent for this long is asked whether it lives: longer than it may take between rounds. */
   readonly predecessorSilentMs: number;
   /** Told of every change of the pointers. */
@@ -90,7 +91,7 @@ export class Membership {
     this.#routes = new Routes({ ...options, pointers: this.#pointers });
     this.#lookAround = new LookAround({
       ...options,
-      state: () => this.insideState,
+      pointers: this.#pointers,
       routes: this.#routes,
       stabilizer: this.#stabilizer,
       signal,
@@ -105,6 +106,11 @@ export class Membership {
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
     return this.#routes.fingers;
+  }
+
+  /** The peers that this one knows behind a place on the ring. @throws PeerStoreError UNSETTLED while it is outside. */
+  knownPeers(after: Id): readonly PeerRef[] {
+    return this.#routes.knownPeers(after);
   }
 
   /** Whether this peer has pointers that others may ask for; see pointers.ts for what is between that and being inside. */
@@ -146,7 +152,19 @@ export class Membership {
    * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, this.#routes.start, signal, { confirm: true });
+    return this.#routes.find(key, this.#routes.start, { signal, confirm: true });
+  }
+
+  /**
+   * From now on this peer is where these pointers say, true or not.
+   * @throws PeerStoreError PROTOCOL when they cannot be a peer's.
+   */
+  beAt({ predecessor, successors }: Pick<RingState, 'predecessor' | 'successors'>): void {
+    const state = { self: this.#options.self, predecessor, successors };
+    const fault = faultIn(state);
+    if (fault !== undefined) throw new PeerStoreError('PROTOCOL', `no peer has these pointers: ${fault}`);
+    this.#pointers.become(state);
+    this.#pointers.enter();
   }
 
   /**
@@ -209,12 +227,14 @@ export class Membership {
   /** A peer says that it may be our predecessor. Answered at once, looked into in turn. */
   notified(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
+    this.#routes.met(candidate);
     this.#errands.run('notify', candidate, () => this.#stabilizer.rectify(candidate));
   }
 
   /** A peer says that it may be our first successor, or is and has news. Answered at once, looked into in turn. */
   announced(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
+    this.#routes.met(candidate);
     this.#errands.run('announcement', candidate, () => this.#stabilizer.announced(candidate));
   }
 
@@ -255,13 +275,11 @@ export class Membership {
   }
 
   /**
-   * Sets the fingers: those that the successor list answers, and one more by a lookup.
-   * @returns whether that changed any.
+   * Sets the fingers, those that the successor list answers and one more by a lookup, and gets to know other peers.
+   * @returns whether a finger has changed.
    */
-  async fixFingers(): Promise<boolean> {
-    const before = this.fingers;
-    await this.#routes.fixFingers(this.#ended.signal);
-    return !isSameList(before, this.fingers);
+  fixFingers(): Promise<boolean> {
+    return this.#routes.fixFingers(this.#ended.signal);
   }
 
   /**

@@ -21,7 +21,8 @@ import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { listThrough } from '../ring/successor-list.js';
 import type { Transport } from '../wire/transport.js';
-import { type Liveness, meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
+import type { Liveness } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { Pointers } from './pointers.js';
 
@@ -91,8 +92,8 @@ export class Stabilizer {
   }
 
   /**
-   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
-   * have lived in different rings do not know each other.
+   * rectify: a peer says that it may be our predecessor. If it is, the one that was is told at once, so that it asks us,
+   * and finds the other between itself and us: where two rings become one, they have not heard of each other.
    */
   async rectify(candidate: PeerRef): Promise<void> {
     const { before, isAdopted } = await this.#pointers.take(() => {
@@ -103,7 +104,7 @@ export class Stabilizer {
     });
     if (before === null) return;
     if (isAdopted) {
-      if (!isSamePeer(before, candidate)) await this.announce(before);
+      if (before.id !== candidate.id) await this.announce(before);
       return;
     }
     if (await this.#options.liveness.lives(before)) return;

@@ -79,12 +79,12 @@ export function stabilizeFromPredecessor(state: RingState, answer: Neighbourhood
   if (!between(state.self.id, answer.self.id, firstSuccessor(state).id))
     return { state, next: { do: 'nothing' } };
   const successors = listBehind(state.self.id, answer.self, answer.successors, length);
-  const next = { ...state, successors };
-  const candidate = answer.predecessor;
-  if (candidate !== null && between(state.self.id, candidate.id, answer.self.id)) {
-    return { state: next, next: { do: 'ask', peer: candidate } };
-  }
-  return { state: next, next: { do: 'notify', peer: answer.self } };
+  const nearer = answer.predecessor;
+  const isMissing = nearer !== null && between(state.self.id, nearer.id, answer.self.id);
+  return {
+    state: { ...state, successors },
+    next: isMissing ? { do: 'ask', peer: nearer } : { do: 'notify', peer: answer.self },
+  };
 }
 
 /** stabilizeFromPred, when the nearer peer is dead: nothing changes, and the successor hears of us. */
