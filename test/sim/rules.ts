@@ -90,7 +90,6 @@ const states = { orderedSuccessorLists, noDuplicates };
 export const ringRules: RuleSet = {
   states,
   shapes: { oneLiveSuccessor, atLeastOneRing, atMostOneRing, orderedRing, connectedAppendages },
-  principals: true,
 };
 
 /** The rules that each peer keeps by itself: for networks that are cut or lose messages. */
