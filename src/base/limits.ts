@@ -53,10 +53,10 @@ export const limits = Object.freeze({
   hasBlocksIds: 1024,
   /** Entries of a successor list: half of the peers may die at once and one in 65,536 loses all its successors. */
   successorListLength: 16,
-  /** Peers that the end of a lookup names at least, where the ring has them: the holders of a key and their stand-ins. */
-  holdersNamed: 6,
   /** Fingers: one for each bit of an identifier. */
   fingers: 256,
+  /** Peers kept for one finger: it and its stand-ins. With half of all peers dead, one finger in 16 leads nowhere. */
+  fingerPeers: 4,
   /** Closer peers named in one answer of a lookup step: the best and its stand-ins. With half of all peers dead at once,
    * one answer in 16 million names dead ones only. */
   lookupCandidates: 24,
@@ -78,6 +78,8 @@ export const limits = Object.freeze({
   replicasMax: 16,
   /** When a caller that met changing ring pointers is asked to come back: about a round trip. */
   unsettledRetryMs: 50,
+  /** The deadline of a question for a peer's pointers: the asker's own are not shown in the meantime. */
+  pointersTimeoutMs: 1500,
   /** Questions to a silent peer before it counts as dead for routing, their deadline, and the pause before each: a peer
    * whose process is gone is dropped within a second, one that is silent within six. */
   deathPings: 3,
@@ -96,6 +98,8 @@ export const limits = Object.freeze({
   /** Times that a copy is offered again to a holder that is busy, and the longest wait before each. */
   copyBusyRetries: 5,
   copyBusyWaitMs: 1 * second,
+  /** A holder that keeps a copy waiting for this long is asked whether it lives: a block is on disk long before. */
+  copySlowMs: 2 * second,
   /** Copies still on their way after their writes were acknowledged, each holding a block's bytes. */
   copiesUnderWay: 16,
   /** Connections to the administration socket at once. */
@@ -109,8 +113,12 @@ export const limits = Object.freeze({
   backupReadBytes: 1 * MiB,
   /** Devices of one user. */
   userDevices: 64,
-  /** Notifies, and as many goodbyes, that wait for their turn. Later ones repeat themselves or are found out. */
-  waitingNotifies: 32,
+  /** Notifies, announcements and goodbyes that are looked into. Later ones repeat themselves or are found out. */
+  errands: 64,
+  /** Questions to a peer that announced itself and whose pointers are changing again. Its next change is told anew. */
+  announcedQuestions: 4,
+  /** Peers of which it is remembered when they were heard: neighbours, and whoever else asks or is asked. */
+  contacts: 1024,
   /** A record's kind and name. */
   recordNameBytes: 255,
   /** A record's value: what is left of a record beside its names, numbers and signature. */

@@ -47,14 +47,21 @@ interface Copy {
   readonly ended: Promise<void>;
 }
 
+export interface CopiesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told of a holder that has kept a copy waiting for longer than writing a block takes: it may be dead. */
+  readonly onSlow: (holder: PeerRef) => void;
+}
+
 /** All copies of a peer that are on their way. */
 export class Copies {
-  readonly #tools: { readonly clock: Clock; readonly random: Random };
+  readonly #tools: CopiesOptions;
   readonly #underWay = new Set<Copy>();
   /** Those whose job has got its answer already. */
   readonly #late = new Set<Copy>();
 
-  constructor(tools: { readonly clock: Clock; readonly random: Random }) {
+  constructor(tools: CopiesOptions) {
     this.#tools = tools;
   }
 
@@ -124,6 +131,7 @@ export class Copies {
       };
       const start = (holder: PeerRef): void => {
         const controller = new AbortController();
+        const slow = this.#tools.clock.setTimer(limits.copySlowMs, () => this.#tools.onSlow(holder));
         const ended = this.#patiently(job.atHolder, holder, controller.signal).then(
           (answer) => {
             done.push(answer);
@@ -138,6 +146,7 @@ export class Copies {
         own.add(copy);
         this.#underWay.add(copy);
         void ended.then(() => {
+          slow.cancel();
           own.delete(copy);
           this.#underWay.delete(copy);
           this.#late.delete(copy);

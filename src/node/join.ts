@@ -71,6 +71,7 @@ export async function findPlace(
   try {
     const { answeredBy } = await lookup(self.id, start, {
       signal,
+      except: self.id,
       ask: async (peer, key) => (await transport.call(peer, 'successor', { key }, { signal })).response,
     });
     let place = answeredBy;

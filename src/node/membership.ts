@@ -1,15 +1,11 @@
 /**
- * A peer's place in the ring: carries out the steps of src/ring/steps.ts over the network.
+ * A peer's place in the ring: how it gets there, what it hears from others there and tells them, and how it goes. Its
+ * pointers change by the steps that stabilizer.ts carries out; lookups read them as they are at any moment.
  *
- * The protocol is correct only if each step is atomic: the answer of another peer is applied to the state under which
- * it was asked for. So steps run one after the other, and while one of them waits for an answer that it will apply,
- * questions about the pointers are answered with UNSETTLED: the asker knows that this peer lives, drops its own step,
- * and comes back in a moment. (The paper lets the asker wait; a refusal does the same and cannot end in peers waiting
- * for each other in a circle.) Lookups read the pointers as they are at any moment.
- *
- * A step waits for one answer at most, and for no longer than its deadline. Whether a silent peer is dead takes longer,
- * and is found out between steps: death stays true, so the step that follows from it only looks whether the dead peer is
- * still the one that it is about.
+ * A peer whose list has changed announces itself to its predecessor, which asks it at once: the next stabilize, early.
+ * A newcomer's list is new, so the member that it joined behind takes it in within milliseconds, and a gap that was
+ * closed is known as far back as lists reach without waiting for a round of each peer in turn. Rounds then only find
+ * what got lost, and may be seldom.
  *
  * A peer is outside until it has joined a ring or is the first of one. Outside, it answers no question about the ring:
  * members that remember it from before a restart would take its empty pointers for the ring's.
@@ -17,7 +13,7 @@
 import { setMaxListeners } from 'node:events';
 
 import type { Clock } from '../base/clock.js';
-import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
+import { messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import type { Random } from '../base/random.js';
@@ -25,14 +21,19 @@ import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
-import { aloneState, faultIn, firstSuccessor, type Neighbourhood, type RingState } from '../ring/state.js';
+import { faultIn, firstSuccessor, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
+import { isSameList } from '../ring/successor-list.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
+import type { Contacts } from './contacts.js';
+import { Errands } from './errands.js';
 import { findPlacePatiently } from './join.js';
-import { isDead, meansNoAnswer } from './liveness.js';
+import { isDead } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
+import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
+import { Stabilizer } from './stabilizer.js';
 
 export interface MembershipOptions {
   readonly self: PeerRef;
@@ -41,52 +42,43 @@ export interface MembershipOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly remembered: RememberedPeers;
+  readonly contacts: Contacts;
   /** Entries of a successor list. */
   readonly listLength: number;
+  /** A predecessor that was silent for this long is asked whether it lives: longer than it may take between rounds. */
+  readonly predecessorSilentMs: number;
+  /** Told of every change of the pointers. */
+  readonly onChange: (before: RingState, after: RingState) => void;
   /** Told of every neighbour that was found dead. */
   readonly onGone?: (peer: PeerRef) => void;
 }
 
-/** What came of a question whose answer is a step. */
-type Heard =
-  | { readonly kind: 'answer'; readonly next: steps.Next }
-  /** Whether it lives is to be found out. */
-  | { readonly kind: 'silent'; readonly peer: PeerRef }
-  /** It lives, and cannot or would not say now. */
-  | { readonly kind: 'later' };
-
-const nothing: steps.Next = { do: 'nothing' };
-
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #routes: Routes;
-  /** Notifies and goodbyes that are being looked into, by what and who. */
-  readonly #waiting = new Set<string>();
-  readonly #background = new Set<Promise<void>>();
+  readonly #pointers: Pointers;
+  readonly #stabilizer: Stabilizer;
+  readonly #errands: Errands;
   readonly #ended = new AbortController();
-  #state: RingState;
-  /** Steps that may change the pointers, one behind the other. */
-  #steps: Promise<void> = Promise.resolve();
-  /** Whether a step waits for an answer that it will apply. */
-  #isAsking = false;
-  #isInside = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    this.#state = aloneState(options.self);
-    // Every question that is under way listens to it: those of the background, and the handful of the timers.
-    setMaxListeners(4 * limits.waitingNotifies, this.#ended.signal);
+    this.#pointers = new Pointers(options.self, options.onChange);
+    this.#errands = new Errands(options.log);
+    // Every question that is under way listens to it: those of errands, and the handful of the rounds.
+    setMaxListeners(2 * limits.errands, this.#ended.signal);
+    this.#stabilizer = new Stabilizer({
+      ...options,
+      pointers: this.#pointers,
+      isGone: (peer) => this.#isGone(peer),
+      signal: this.#ended.signal,
+    });
     this.#routes = new Routes({ ...options, state: () => this.insideState });
   }
 
   /** The pointers as they are at this moment, of a peer that may still be outside. */
   get state(): RingState {
-    return this.#state;
-  }
-
-  /** Whether this peer is a ring of one. */
-  get isAlone(): boolean {
-    return this.#state.successors.length === 0;
+    return this.#pointers.now;
   }
 
   /** The distinct peers that the fingers point to. */
@@ -96,7 +88,7 @@ export class Membership {
 
   /** Whether this peer is part of a ring, be it a ring of one. */
   get isInside(): boolean {
-    return this.#isInside;
+    return this.#pointers.isInside;
   }
 
   /**
@@ -104,8 +96,7 @@ export class Membership {
    * @throws PeerStoreError UNSETTLED while this peer is outside the ring.
    */
   get insideState(): RingState {
-    if (!this.#isInside) throw unsettled('this peer is still on its way into the ring');
-    return this.#state;
+    return this.#pointers.inside;
   }
 
   /**
@@ -113,8 +104,7 @@ export class Membership {
    * @throws PeerStoreError UNSETTLED while they are about to change, or this peer is outside the ring.
    */
   settledState(): RingState {
-    if (this.#isAsking) throw unsettled('this peer is just changing its pointers');
-    return this.insideState;
+    return this.#pointers.settled;
   }
 
   /**
@@ -126,16 +116,16 @@ export class Membership {
   }
 
   /**
-   * Finds the peer responsible for a key, beginning here.
-   * @throws PeerStoreError UNREACHABLE, CANCELLED.
+   * Finds the peer responsible for a key, beginning here. It has said itself that it lives.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring.
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, [this.#options.self], signal);
+    return this.#routes.find(key, [this.#options.self], signal, { confirm: true });
   }
 
   /** From now on this peer is a ring of its own. */
   beAlone(): void {
-    this.#isInside = true;
+    this.#pointers.enter();
   }
 
   /**
@@ -150,15 +140,15 @@ export class Membership {
       ...this.#options,
       signal: this.#ended.signal,
     });
-    this.#state = steps.join(self, member, listLength);
-    this.#isInside = true;
+    this.#pointers.become(steps.join(self, member, listLength));
+    this.#pointers.enter();
     remembered.see([member.self, ...member.successors]);
     log.debug('joined', { behind: shortId(member.self.id) });
   }
 
   /** Whether the ring has taken this peer in: its predecessor names it, where it is now, as its first successor. */
   async isTakenIn(): Promise<boolean> {
-    const { predecessor, successors, self } = this.#state;
+    const { predecessor, successors, self } = this.state;
     if (predecessor === null) return successors.length === 0;
     try {
       const from = await neighbourhoodOf(this.#options.transport, predecessor, this.#ended.signal);
@@ -169,49 +159,76 @@ export class Membership {
     }
   }
 
-  /** One round of stabilize: the first successor is asked, and told of us. */
-  async stabilize(): Promise<void> {
-    let next = await this.#askHead();
-    if (next.do === 'ask') next = await this.#askNearer(next.peer);
-    this.#options.remembered.see(this.#state.successors);
-    if (next.do === 'notify') await this.#notify(next.peer);
+  /** One round of stabilize, and a look whether the predecessor is still there. @returns whether anything is in motion. */
+  async stabilize(): Promise<boolean> {
+    const isInMotion = await this.#stabilizer.stabilize();
+    this.#options.remembered.see(this.state.successors);
+    const { predecessor } = this.state;
+    const { contacts, predecessorSilentMs } = this.#options;
+    // The predecessor asks this peer in each of its rounds, so only one that has not needs to be asked.
+    if (predecessor !== null && contacts.silentMs(predecessor.id) > predecessorSilentMs)
+      this.doubtPredecessor();
+    return isInMotion;
   }
 
   /** A peer says that it may be our predecessor. Answered at once, looked into in turn. */
   notified(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
-    this.#lookInto('notify', candidate, () => this.#rectify(candidate));
+    this.#errands.run('notify', candidate, () => this.#stabilizer.rectify(candidate));
   }
 
-  /** Asks the predecessor whether it lives, and forgets it when it does not. */
-  async checkPredecessor(): Promise<void> {
-    const { predecessor } = this.#state;
-    if (predecessor === null || (await this.#lives(predecessor))) return;
-    await this.#exclusively(() => {
-      if (isSamePeer(this.#state.predecessor, predecessor))
-        this.#state = steps.forgetPredecessor(this.#state);
-    });
+  /** A peer says that it may be our first successor, or is and has news. Answered at once, looked into in turn. */
+  announced(candidate: PeerRef): void {
+    this.#options.remembered.see([candidate]);
+    this.#errands.run('announcement', candidate, () => this.#stabilizer.announced(candidate));
+  }
+
+  /** Tells the predecessor to ask this peer: its list has changed, or it is new and belongs behind that one. */
+  async announce(): Promise<void> {
+    const { self, predecessor } = this.state;
+    if (predecessor === null || !this.isInside) return;
+    const { transport, log } = this.#options;
+    try {
+      await transport.call(predecessor, 'announce', { peer: self }, { signal: this.#ended.signal });
+    } catch (error) {
+      // It comes to ask by itself, a little later.
+      log.debug('an announcement was not answered', { peer: predecessor.address, error: messageOf(error) });
+    }
   }
 
   /** Somebody takes this peer for responsible where it sees its predecessor: that one may be dead. Looked into in turn. */
   doubtPredecessor(): void {
-    this.#lookInto('doubt', this.#state.self, () => this.checkPredecessor());
+    this.#errands.run('doubt', this.state.self, () => this.#stabilizer.checkPredecessor());
   }
 
-  /** Sets the fingers: those that the successor list answers, and one more by a lookup. */
-  fixFingers(): Promise<void> {
-    return this.#routes.fixFingers(this.#ended.signal);
+  /** A peer keeps somebody waiting: it may be dead. Looked into in turn. */
+  doubt(peer: PeerRef): void {
+    if (peer.id === this.state.self.id) return;
+    this.#errands.run('doubt', peer, async () => {
+      await this.#isGone(peer);
+    });
+  }
+
+  /**
+   * Sets the fingers: those that the successor list answers, and one more by a lookup.
+   * @returns whether that changed any.
+   */
+  async fixFingers(): Promise<boolean> {
+    const before = this.fingers;
+    await this.#routes.fixFingers(this.#ended.signal);
+    return !isSameList(before, this.fingers);
   }
 
   /**
    * Looks this peer up through one that it remembers but does not see now. If that one lives in another part of a ring
    * that was cut in two, the answer is a nearer successor than ours, and adopting it joins the parts again.
+   * @returns whether it found one.
    */
-  async lookAround(): Promise<void> {
+  async lookAround(): Promise<boolean> {
     const candidate = await this.#routes.findNearer(this.#ended.signal);
-    if (candidate === undefined) return;
-    const next = await this.#askNearer(candidate);
-    if (next.do === 'notify') await this.#notify(next.peer);
+    if (candidate === undefined) return false;
+    await this.#stabilizer.stabilizeFrom(candidate);
+    return true;
   }
 
   /** A neighbour leaves in good order. */
@@ -220,23 +237,23 @@ export class Membership {
     const { self: peer } = leaving;
     this.#routes.forget(peer);
     this.#options.remembered.left(peer.id);
-    this.#lookInto('leave', peer, () =>
-      this.#exclusively(() => {
-        this.#state = steps.afterLeave(this.#state, leaving, this.#options.listLength);
-      }),
+    this.#errands.run('goodbye', peer, () =>
+      this.#pointers.take(() =>
+        this.#pointers.become(steps.afterLeave(this.state, leaving, this.#options.listLength)),
+      ),
     );
   }
 
   /** Ends what this peer does of itself for its place in the ring. */
   async end(): Promise<void> {
     this.#ended.abort();
-    await Promise.all(this.#background);
-    await this.#steps;
+    await this.#errands.end();
+    await this.#pointers.over();
   }
 
   /** Tells the neighbours that this peer leaves now. Whoever cannot be told finds out by itself. */
   async leave(): Promise<void> {
-    const { self, predecessor, successors } = this.#state;
+    const { self, predecessor, successors } = this.state;
     const told = new Map<Id, PeerRef>();
     if (predecessor !== null) told.set(predecessor.id, predecessor);
     if (successors[0] !== undefined) told.set(successors[0].id, successors[0]);
@@ -254,128 +271,6 @@ export class Membership {
     );
   }
 
-  /** Runs a step when those before it are over. */
-  #exclusively<T>(step: () => T | Promise<T>): Promise<T> {
-    const result = this.#steps.then(step);
-    this.#steps = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
-  }
-
-  /** Does something that nobody waits for, once at a time for each peer, and not for too many. */
-  #lookInto(what: string, peer: PeerRef, work: () => Promise<void>): void {
-    const key = `${what} ${peer.id}`;
-    if (this.#ended.signal.aborted || this.#waiting.has(key)) return;
-    if (this.#waiting.size >= 2 * limits.waitingNotifies) return;
-    this.#waiting.add(key);
-    const done = work()
-      .catch((error: unknown) =>
-        this.#options.log.error(`a ${what} could not be looked into`, { error: messageOf(error) }),
-      )
-      .finally(() => {
-        this.#waiting.delete(key);
-        this.#background.delete(done);
-      });
-    this.#background.add(done);
-  }
-
-  /** stabilize: the first successor. */
-  async #askHead(): Promise<steps.Next> {
-    const { listLength } = this.#options;
-    if (this.#state.successors.length === 0) {
-      return this.#exclusively(() =>
-        this.#state.successors.length === 0
-          ? this.#apply(steps.stabilize(this.#state, this.#state, listLength))
-          : nothing,
-      );
-    }
-    const heard = await this.#ask(
-      () => firstSuccessor(this.#state),
-      (from) => steps.stabilize(this.#state, from, listLength),
-    );
-    if (heard.kind === 'answer') return heard.next;
-    return heard.kind === 'silent' ? this.#dropDeadHead(heard.peer) : nothing;
-  }
-
-  /** stabilize, when the first successor does not answer. The ones behind it may have died with it. */
-  async #dropDeadHead(head: PeerRef): Promise<steps.Next> {
-    const suspects = [head, ...this.#state.successors.slice(1, limits.suspectsAtOnce)];
-    const verdicts = await Promise.all(suspects.map((peer) => this.#isGone(peer)));
-    const dead = suspects.filter((_, at) => verdicts[at] === true);
-    return this.#exclusively(() => {
-      let next = nothing;
-      while (dead.some((peer) => isSamePeer(this.#state.successors[0], peer))) {
-        next = this.#apply(steps.stabilizeWithoutAnswer(this.#state));
-      }
-      return next;
-    });
-  }
-
-  /** stabilizeFromPred: a peer that may be a nearer successor. */
-  async #askNearer(candidate: PeerRef): Promise<steps.Next> {
-    const heard = await this.#ask(
-      () => candidate,
-      (from) => steps.stabilizeFromPredecessor(this.#state, from, this.#options.listLength),
-    );
-    if (heard.kind === 'answer') return heard.next;
-    if (heard.kind === 'later' || !(await this.#isGone(candidate))) return nothing;
-    return steps.stabilizeFromPredecessorWithoutAnswer(this.#state).next;
-  }
-
-  async #rectify(candidate: PeerRef): Promise<void> {
-    const doubted = await this.#exclusively(() => {
-      const rectified = steps.rectify(this.#state, candidate);
-      if (rectified === undefined) return this.#state.predecessor;
-      this.#state = rectified;
-      return null;
-    });
-    if (doubted === null || (await this.#lives(doubted))) return;
-    await this.#exclusively(() => {
-      this.#state = isSamePeer(this.#state.predecessor, doubted)
-        ? steps.rectifyAfterPing(this.#state, candidate)
-        : (steps.rectify(this.#state, candidate) ?? this.#state);
-    });
-  }
-
-  /** One step: asks a peer for its pointers and applies them. In the meantime this peer does not show its own. */
-  #ask(whom: () => PeerRef, step: (from: Neighbourhood) => steps.Step): Promise<Heard> {
-    return this.#exclusively(async () => {
-      const peer = whom();
-      if (peer.id === this.#state.self.id) return { kind: 'later' };
-      this.#isAsking = true;
-      try {
-        const from = await neighbourhoodOf(this.#options.transport, peer, this.#ended.signal);
-        return { kind: 'answer', next: this.#apply(step(from)) };
-      } catch (error) {
-        if (!(error instanceof PeerStoreError)) throw error;
-        if (meansNoAnswer(error)) return { kind: 'silent', peer };
-        if (!hasCode(error, 'UNSETTLED')) {
-          this.#options.log.debug('no use of an answer', { peer: peer.address, error: messageOf(error) });
-        }
-        return { kind: 'later' };
-      } finally {
-        this.#isAsking = false;
-      }
-    });
-  }
-
-  #apply({ state, next }: steps.Step): steps.Next {
-    this.#state = state;
-    return next;
-  }
-
-  async #lives(peer: PeerRef): Promise<boolean> {
-    const options = { timeoutMs: limits.deathPingTimeoutMs, signal: this.#ended.signal };
-    try {
-      await this.#options.transport.call(peer, 'ping', {}, options);
-      return true;
-    } catch (error) {
-      return !meansNoAnswer(error) || !(await this.#isGone(peer));
-    }
-  }
-
   async #isGone(peer: PeerRef): Promise<boolean> {
     const { transport, clock, log, onGone } = this.#options;
     if (!(await isDead(transport, clock, peer, this.#ended.signal))) return false;
@@ -384,17 +279,4 @@ export class Membership {
     onGone?.(peer);
     return true;
   }
-
-  async #notify(peer: PeerRef): Promise<void> {
-    const { transport, log } = this.#options;
-    try {
-      await transport.call(peer, 'notify', { peer: this.#state.self }, { signal: this.#ended.signal });
-    } catch (error) {
-      log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
-    }
-  }
-}
-
-function unsettled(why: string): PeerStoreError {
-  return new PeerStoreError('UNSETTLED', why, { retryAfterMs: limits.unsettledRetryMs });
 }

@@ -1,11 +1,9 @@
 /** Asking a peer for its pointers, and believing only what can be true. */
 import { PeerStoreError } from '../base/errors.js';
+import { limits } from '../base/limits.js';
 import type { PeerRef } from '../ring/peer.js';
 import { faultIn, type Neighbourhood } from '../ring/state.js';
 import type { Transport } from '../wire/transport.js';
-
-/** The deadline of a question for pointers, in milliseconds: the asker's own pointers are not shown in the meantime. */
-const askTimeoutMs = 1500;
 
 /**
  * A peer's pointers as of one moment.
@@ -17,7 +15,8 @@ export async function neighbourhoodOf(
   peer: PeerRef,
   signal: AbortSignal,
 ): Promise<Neighbourhood> {
-  const { response } = await transport.call(peer, 'successorList', {}, { timeoutMs: askTimeoutMs, signal });
+  const options = { timeoutMs: limits.pointersTimeoutMs, signal };
+  const { response } = await transport.call(peer, 'successorList', {}, options);
   const fault = response.self.id === peer.id ? faultIn(response) : 'they are not its own';
   if (fault !== undefined) {
     throw new PeerStoreError('PROTOCOL', `the pointers of ${peer.address} are refused: ${fault}`);

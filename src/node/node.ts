@@ -12,7 +12,9 @@ import { type Id, shortId } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
 import type { Store } from '../store/store.js';
 import type { Endpoint, Listener, Transport } from '../wire/transport.js';
+import { Contacts } from './contacts.js';
 import { createDispatch, type Handlers } from './dispatch.js';
+import { announceHandler } from './handlers/announce.js';
 import { deleteBlockHandler } from './handlers/delete-block.js';
 import { deleteRecordHandler } from './handlers/delete-record.js';
 import { type Admission, enrollHandler } from './handlers/enroll.js';
@@ -30,29 +32,10 @@ import { statusHandler } from './handlers/status.js';
 import { successorHandler } from './handlers/successor.js';
 import { successorListHandler } from './handlers/successor-list.js';
 import { Membership } from './membership.js';
-import { Periodic } from './periodic.js';
 import { type PoolOptions, type PoolStatus, WorkerPool } from './pool.js';
 import { type PeerMemory, RememberedPeers } from './remembered-peers.js';
 import { Replication } from './replication.js';
-
-/** How often a peer looks after the ring and itself, on average, in milliseconds. */
-export interface NodeIntervals {
-  readonly stabilizeMs: number;
-  readonly checkPredecessorMs: number;
-  readonly fixFingersMs: number;
-  readonly lookAroundMs: number;
-  readonly rememberMs: number;
-  readonly emptyTrashMs: number;
-}
-
-export const defaultIntervals: NodeIntervals = {
-  stabilizeMs: 1_000,
-  checkPredecessorMs: 3_000,
-  fixFingersMs: 2_000,
-  lookAroundMs: 20_000,
-  rememberMs: 500,
-  emptyTrashMs: 3_600_000,
-};
+import { defaultIntervals, longestSilenceMs, Upkeep, type UpkeepIntervals } from './upkeep.js';
 
 /** The ring's policy, as far as a peer carries it out. */
 export interface NodePolicy {
@@ -83,7 +66,7 @@ export interface NodeOptions {
   readonly pool: PoolOptions;
   /** Lets newcomers in, on peers that hold the authority. */
   readonly admission?: Admission;
-  readonly intervals?: NodeIntervals;
+  readonly intervals?: UpkeepIntervals;
   readonly policy?: NodePolicy;
 }
 
@@ -115,7 +98,7 @@ export class Node {
   readonly #pool: WorkerPool;
   readonly #remembered: RememberedPeers;
   readonly #replication: Replication;
-  readonly #periodics: readonly Periodic[];
+  readonly #upkeep: Upkeep;
   readonly membership: Membership;
 
   private constructor(
@@ -136,28 +119,16 @@ export class Node {
     this.#remembered = parts.remembered;
     this.#replication = parts.replication;
     this.membership = parts.membership;
-    const { clock, store } = options;
-    const intervals = options.intervals ?? defaultIntervals;
-    const every = (name: string, intervalMs: number, action: () => Promise<unknown>): Periodic =>
-      new Periodic(options, name, intervalMs, async () => {
-        await action();
-      });
-    this.#periodics = [
-      every('stabilize', intervals.stabilizeMs, () => this.membership.stabilize()),
-      every('checking the predecessor', intervals.checkPredecessorMs, () =>
-        this.membership.checkPredecessor(),
-      ),
-      every('fixing fingers', intervals.fixFingersMs, () => this.membership.fixFingers()),
-      every('looking for lost peers', intervals.lookAroundMs, () => this.membership.lookAround()),
-      // Peers that all start at once, as after a power cut, may find nobody at first: they do not stay apart for long.
-      every('looking for the ring', intervals.stabilizeMs, async () => {
-        if (this.membership.isAlone) await this.membership.lookAround();
-      }),
-      every('remembering peers', intervals.rememberMs, () => this.#remembered.save()),
-      every('emptying the trash', intervals.emptyTrashMs, () =>
-        store.emptyTrash(clock.nowMs() - this.#policy.trashMs),
-      ),
-    ];
+    const { clock, random, log, store, intervals = defaultIntervals } = options;
+    this.#upkeep = new Upkeep({
+      clock,
+      random,
+      log,
+      intervals,
+      membership: parts.membership,
+      remembered: parts.remembered,
+      emptyTrash: () => store.emptyTrash(clock.nowMs() - policy.trashMs),
+    });
   }
 
   /**
@@ -175,9 +146,13 @@ export class Node {
    * A peer that listens and is still outside the ring: it hands out what it holds, and asks for patience in the rest.
    * @throws PeerStoreError IN_USE when the port is taken.
    */
-  static async open(options: NodeOptions): Promise<Node> {
-    const policy = options.policy ?? defaultPolicy;
-    const remembered = new RememberedPeers(options.id, options.clock, options.memory);
+  static async open(given: NodeOptions): Promise<Node> {
+    const contacts = new Contacts(given.clock);
+    const options = { ...given, transport: contacts.noting(given.transport) };
+    const { policy = defaultPolicy, intervals = defaultIntervals } = options;
+    const remembered = new RememberedPeers(options.id, options.clock, options.memory, () =>
+      node.#upkeep.memoryChanged(),
+    );
     await remembered.load();
     const pool = new WorkerPool(options.pool);
     // Calls may come in while the address, and so the parts that need it, are not known yet: they wait for them.
@@ -203,8 +178,14 @@ export class Node {
       random,
       log,
       remembered,
+      contacts,
       listLength: limits.successorListLength,
-      onGone: (peer) => replication.gone(peer),
+      predecessorSilentMs: longestSilenceMs(intervals.stabilize),
+      onChange: (before, after) => node.#upkeep.pointersChanged(before, after),
+      onGone: (peer) => {
+        replication.gone(peer);
+        node.#upkeep.neighbourGone();
+      },
     });
     const replication: Replication = new Replication({
       membership,
@@ -214,7 +195,7 @@ export class Node {
       log,
       ...policy,
     });
-    const node = new Node(options, policy, { listener, pool, remembered, replication, membership });
+    const node: Node = new Node(options, policy, { listener, pool, remembered, replication, membership });
     ready(node.#handlers());
     return node;
   }
@@ -228,7 +209,7 @@ export class Node {
   async enter(entries: readonly Endpoint[]): Promise<void> {
     try {
       await this.#join(entries);
-      for (const periodic of this.#periodics) periodic.start();
+      this.#upkeep.start();
       await this.#untilTakenIn();
     } catch (error) {
       await this.#endUpkeep();
@@ -265,7 +246,7 @@ export class Node {
   }
 
   async #endUpkeep(): Promise<void> {
-    await Promise.all([this.membership.end(), ...this.#periodics.map((periodic) => periodic.stop())]);
+    await Promise.all([this.membership.end(), this.#upkeep.stop()]);
   }
 
   async #shutDown(): Promise<void> {
@@ -331,6 +312,7 @@ export class Node {
       predecessor: predecessorHandler(membership),
       successorList: successorListHandler(membership),
       notify: notifyHandler(membership),
+      announce: announceHandler(membership),
       fingerTable: fingerTableHandler(membership),
       leave: leaveHandler(membership),
       postBlock: postBlockHandler(spreading),

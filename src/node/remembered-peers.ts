@@ -65,13 +65,16 @@ export class RememberedPeers {
   readonly #clock: Clock;
   readonly #memory: PeerMemory;
   readonly #peers = new Map<Id, Entry>();
+  readonly #onChange: () => void;
   #changed = false;
   #savedAtMs = 0;
 
-  constructor(self: Id, clock: Clock, memory: PeerMemory) {
+  /** @param onChange called when there is something to save */
+  constructor(self: Id, clock: Clock, memory: PeerMemory, onChange: () => void = () => undefined) {
     this.#self = self;
     this.#clock = clock;
     this.#memory = memory;
+    this.#onChange = onChange;
   }
 
   /**
@@ -112,7 +115,7 @@ export class RememberedPeers {
       const before = this.#peers.get(peer.id);
       // On disk the times need to be right to the minute only; a quiet ring writes nothing more often than that.
       const isNews = before?.peer.address !== peer.address || before.lastSeenMs === 0;
-      this.#changed ||= isNews || seenAtMs - this.#savedAtMs > saveAgainMs;
+      if (isNews || seenAtMs - this.#savedAtMs > saveAgainMs) this.#change();
       // Last in the map is seen last; the first ones are forgotten when there are too many.
       this.#peers.delete(peer.id);
       this.#peers.set(peer.id, { peer, lastSeenMs, seenAtMs });
@@ -128,7 +131,7 @@ export class RememberedPeers {
     const entry = this.#peers.get(id);
     if (entry === undefined) return;
     this.#peers.set(id, { peer: entry.peer, lastSeenMs: 0, seenAtMs: -Infinity });
-    this.#changed = true;
+    this.#change();
   }
 
   /** All of them, those seen last first. */
@@ -144,5 +147,11 @@ export class RememberedPeers {
       if (lastSeenMs > 0 && seenAtMs >= sinceMs) machines.add(peer.machine);
     }
     return machines;
+  }
+
+  #change(): void {
+    if (this.#changed) return;
+    this.#changed = true;
+    this.#onChange();
   }
 }

@@ -43,7 +43,7 @@ export class Replication {
 
   constructor(options: ReplicationOptions) {
     this.#options = options;
-    this.#copies = new Copies(options);
+    this.#copies = new Copies({ ...options, onSlow: (holder) => options.membership.doubt(holder) });
   }
 
   /** The copies that a value has when the ring is whole. */

@@ -5,7 +5,7 @@ import type { Random } from '../base/random.js';
 import { FingerTable } from '../ring/fingers.js';
 import type { Id } from '../ring/identifier.js';
 import { between } from '../ring/interval.js';
-import { lookup, type LookupResult } from '../ring/lookup.js';
+import { lookup, type LookupOptions, type LookupResult } from '../ring/lookup.js';
 import type { PeerRef } from '../ring/peer.js';
 import { type LookupStep, lookupStep } from '../ring/routing.js';
 import { firstSuccessor, type RingState } from '../ring/state.js';
@@ -34,7 +34,7 @@ export class Routes {
 
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
-    return this.#fingers.peers();
+    return this.#fingers.heads();
   }
 
   /** Forgets the fingers to a peer that is gone. */
@@ -50,14 +50,20 @@ export class Routes {
   /**
    * Finds the peer responsible for a key.
    * @param start peers to begin with
-   * @throws PeerStoreError UNREACHABLE, CANCELLED.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring and begins with itself.
    */
-  find(key: Id, start: readonly PeerRef[], signal: AbortSignal): Promise<LookupResult> {
+  find(
+    key: Id,
+    start: readonly PeerRef[],
+    signal: AbortSignal,
+    options: Pick<LookupOptions, 'confirm' | 'except'> = {},
+  ): Promise<LookupResult> {
     const { self, transport } = this.#options;
     return lookup(key, start, {
+      ...options,
       signal,
+      local: (peer) => (peer.id === self.id ? this.step(key) : undefined),
       ask: async (peer) => {
-        if (peer.id === self.id) return this.step(key);
         try {
           return (await transport.call(peer, 'successor', { key }, { signal })).response;
         } catch (error) {
@@ -76,7 +82,7 @@ export class Routes {
     this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
     const power = beyond[this.#nextFinger] ?? 0;
     const { peers } = await this.find(this.#fingers.start(power), [this.#options.self], signal);
-    if (peers[0] !== undefined) this.#fingers.set(power, peers[0]);
+    this.#fingers.set(power, peers);
   }
 
   /**
@@ -88,8 +94,7 @@ export class Routes {
     const through = this.#someoneUnseen();
     if (through === undefined) return undefined;
     try {
-      const { peers } = await this.find(self.id, [through], signal);
-      const next = peers.find(({ id }) => id !== self.id);
+      const [next] = (await this.find(self.id, [through], signal, { except: self.id })).peers;
       return next !== undefined && this.#isNearer(next) ? next : undefined;
     } catch (error) {
       // Remembered peers are gone more often than not.

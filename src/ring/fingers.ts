@@ -1,7 +1,10 @@
 /**
- * The finger table: for each power of two, the first peer at or after that distance. Fingers only make lookups short;
- * a wrong one costs a step and never a wrong answer.
+ * The finger table: for each power of two, the first peer at or after that distance, and a few that follow it. Fingers
+ * only make lookups short; a wrong one costs a step and never a wrong answer.
+ *
+ * Why those behind it: where a finger is dead, the next best one covers half the way, while its stand-in covers all of it.
  */
+import { limits } from '../base/limits.js';
 import { type Id, idBits, idPlusPowerOfTwo } from './identifier.js';
 import { inHalfOpen } from './interval.js';
 import type { PeerRef } from './peer.js';
@@ -9,12 +12,15 @@ import type { RingState } from './state.js';
 
 export class FingerTable {
   readonly #starts: readonly Id[];
-  readonly #fingers: (PeerRef | undefined)[];
+  /** By power: the finger, and its stand-ins. */
+  readonly #fingers: (readonly PeerRef[])[];
+  /** Everybody in the table, until it changes. */
+  #everybody: readonly PeerRef[] | undefined;
 
   /** @param self whose fingers these are. */
   constructor(self: Id) {
     this.#starts = Array.from({ length: idBits }, (_, power) => idPlusPowerOfTwo(self, power));
-    this.#fingers = new Array<PeerRef | undefined>(idBits).fill(undefined);
+    this.#fingers = new Array<readonly PeerRef[]>(idBits).fill([]);
   }
 
   /** Where the finger of a power begins: `self + 2^power`. @param power 0 to 255 */
@@ -24,14 +30,18 @@ export class FingerTable {
     return start;
   }
 
-  set(power: number, peer: PeerRef): void {
-    this.#fingers[power] = peer;
+  /** @param peers the first peer at or after the start, and those behind it, as far as they are known */
+  set(power: number, peers: readonly PeerRef[]): void {
+    this.#fingers[power] = peers.slice(0, limits.fingerPeers);
+    this.#everybody = undefined;
   }
 
   /** Forgets a peer that was found dead. */
   remove(id: Id): void {
-    for (const [power, finger] of this.#fingers.entries()) {
-      if (finger?.id === id) this.#fingers[power] = undefined;
+    for (const [power, peers] of this.#fingers.entries()) {
+      if (!peers.some((peer) => peer.id === id)) continue;
+      this.#fingers[power] = peers.filter((peer) => peer.id !== id);
+      this.#everybody = undefined;
     }
   }
 
@@ -51,15 +61,23 @@ export class FingerTable {
       }
       const peer = successors[at];
       if (peer === undefined) beyond.push(power);
-      else this.#fingers[power] = peer;
+      else if (this.#fingers[power]?.[0] !== peer) this.set(power, [peer]);
     }
     return beyond;
   }
 
-  /** The distinct peers in the table, those of the low powers first. */
-  peers(): readonly PeerRef[] {
-    const seen = new Map<Id, PeerRef>();
-    for (const finger of this.#fingers) if (finger !== undefined) seen.set(finger.id, finger);
-    return [...seen.values()];
+  /** The distinct peers that the fingers point to, those of the low powers first. */
+  heads(): readonly PeerRef[] {
+    return distinct(this.#fingers.flatMap((peers) => peers.slice(0, 1)));
   }
+
+  /** The distinct peers in the table, stand-ins included, those of the low powers first. */
+  peers(): readonly PeerRef[] {
+    this.#everybody ??= distinct(this.#fingers.flat());
+    return this.#everybody;
+  }
+}
+
+function distinct(peers: readonly PeerRef[]): readonly PeerRef[] {
+  return [...new Map(peers.map((peer) => [peer.id, peer])).values()];
 }

@@ -1,20 +1,26 @@
 /**
  * Iterative lookup: the asking side walks the ring itself, one question at a time, so that a dead or slow peer costs
- * one question and not the lookup.
- *
- * It keeps every peer that it heard of, and always asks the one nearest before the key that it has not asked yet. An answer has to come closer: peers that do not lie between the answering peer and the key
- * are ignored, so that a lookup ends, and a confused or hostile peer cannot lead it in circles.
+ * one question and not the lookup. lookup-plan.ts decides whom to ask; here the questions are asked.
  */
-import { assert, hasCode, PeerStoreError } from '../base/errors.js';
+import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { type Id, shortId } from './identifier.js';
-import { between } from './interval.js';
+import { type Finding, LookupPlan, type PlanOptions } from './lookup-plan.js';
 import type { PeerRef } from './peer.js';
 import type { LookupStep } from './routing.js';
 
 export interface LookupOptions {
-  /** Asks a peer for one step. Its failures (UNREACHABLE, TIMEOUT, BUSY...) make the lookup go on with the next best. */
+  /** Asks a peer for one step. Its failures (UNREACHABLE, TIMEOUT...) make the lookup go on with the next best. */
   readonly ask: (peer: PeerRef, key: Id) => Promise<LookupStep>;
+  /** Answers in place of a peer that needs no asking, such as the asker itself. */
+  readonly local?: (peer: PeerRef, key: Id) => LookupStep | undefined;
+  /**
+   * Whether the answer has to begin with a peer that has answered itself, so that it certainly lives. Without it the word
+   * of the peer before it is enough, which saves a question where the owner is asked next in any case.
+   */
+  readonly confirm?: boolean;
+  /** A peer that is neither asked nor named: the asker itself, where it wants to know how the others see its place. */
+  readonly except?: Id;
   /** Fires to end the lookup with CANCELLED. */
   readonly signal?: AbortSignal;
 }
@@ -22,11 +28,11 @@ export interface LookupOptions {
 export interface LookupResult {
   /** The responsible peer first, then those behind it: as far as the last answer knew them, without the ones that failed. */
   readonly peers: readonly PeerRef[];
-  /** Who gave the last answer: the responsible peer itself, or one shortly before the key. */
+  /** Who gave the answer: the responsible peer itself, or the last one before the key. */
   readonly answeredBy: PeerRef;
-  /** Questions that were answered. */
+  /** Questions to other peers that were answered, until the owner was known. Whether it lives is not one of them. */
   readonly hops: number;
-  /** Questions that were not. */
+  /** Questions to other peers that were not. */
   readonly failures: number;
 }
 
@@ -40,53 +46,63 @@ export async function lookup(
   start: Iterable<PeerRef>,
   options: LookupOptions,
 ): Promise<LookupResult> {
-  const waiting = new Map<Id, PeerRef>();
-  const asked = new Set<Id>();
-  const failed = new Set<Id>();
-  for (const peer of start) waiting.set(peer.id, peer);
-  let hops = 0;
-  let lastError: unknown;
-  while (waiting.size > 0 && asked.size < limits.lookupSteps) {
-    if (options.signal?.aborted === true) throw new PeerStoreError('CANCELLED', 'the lookup was cancelled');
-    const peer = nearestBefore(key, waiting.values());
-    waiting.delete(peer.id);
-    asked.add(peer.id);
-    let step: LookupStep;
+  const path = new Path(key, start, options, options);
+  const { peers, answeredBy } = await path.walk();
+  return { peers, answeredBy, hops: path.hops, failures: path.failures };
+}
+
+/** One walk towards a key. */
+class Path {
+  hops = 0;
+  failures = 0;
+  readonly #key: Id;
+  readonly #options: LookupOptions;
+  readonly #plan: LookupPlan;
+
+  constructor(key: Id, start: Iterable<PeerRef>, options: LookupOptions, plan: PlanOptions) {
+    this.#key = key;
+    this.#options = options;
+    this.#plan = new LookupPlan(key, start, plan);
+  }
+
+  /** @throws PeerStoreError as {@link lookup}. */
+  async walk(): Promise<Finding> {
+    let lastError: unknown;
+    while (this.#plan.asked < limits.lookupSteps) {
+      if (this.#options.signal?.aborted === true) {
+        throw new PeerStoreError('CANCELLED', 'the lookup was cancelled');
+      }
+      const move = this.#plan.next();
+      if (move.do === 'finish') return move.finding;
+      if (move.do === 'give up') break;
+      lastError = (await this.#ask(move.peer, move.known)) ?? lastError;
+    }
+    throw new PeerStoreError(
+      'UNREACHABLE',
+      `found no path to the peer responsible for ${shortId(this.#key)}: ${this.#plan.asked} peers asked, ` +
+        `${this.failures} did not answer`,
+      { cause: lastError },
+    );
+  }
+
+  /** @returns why the peer did not answer, if it did not. */
+  async #ask(peer: PeerRef, known: boolean): Promise<unknown> {
+    const own = this.#options.local?.(peer, this.#key);
+    if (own !== undefined) {
+      this.#plan.answered(peer, own);
+      return undefined;
+    }
     try {
-      step = await options.ask(peer, key);
+      const step = await this.#options.ask(peer, this.#key);
+      if (!known) this.hops += 1;
+      this.#plan.answered(peer, step);
+      return undefined;
     } catch (error) {
       if (hasCode(error, 'CANCELLED')) throw error;
-      lastError = error;
-      failed.add(peer.id);
-      continue;
-    }
-    hops += 1;
-    if (step.found) {
-      const peers = step.peers.filter(({ id }) => !failed.has(id));
-      if (peers.length > 0) return { peers, answeredBy: peer, hops, failures: failed.size };
-    } else {
-      for (const closer of step.peers) {
-        if (between(peer.id, closer.id, key) && !asked.has(closer.id)) waiting.set(closer.id, closer);
-      }
+      this.failures += 1;
+      // Who is busy lives: it says nothing of the others, and stays the owner if it is named as such.
+      if (!hasCode(error, 'BUSY')) this.#plan.failed(peer);
+      return error;
     }
   }
-  throw new PeerStoreError(
-    'UNREACHABLE',
-    `found no path to the peer responsible for ${shortId(key)}: ${asked.size} peers asked, ${failed.size} did not answer`,
-    { cause: lastError },
-  );
-}
-
-/** The peer from which it is the shortest way, clockwise, to the key. */
-function nearestBefore(key: Id, peers: Iterable<PeerRef>): PeerRef {
-  let best: PeerRef | undefined;
-  for (const peer of peers) {
-    if (best === undefined || isNearer(peer.id, best.id, key)) best = peer;
-  }
-  assert(best !== undefined, 'there is a peer to choose from');
-  return best;
-}
-
-function isNearer(a: Id, b: Id, key: Id): boolean {
-  return b !== key && (a === key || between(b, a, key));
 }

@@ -20,6 +20,12 @@ export function isSamePeer(a: PeerRef | null | undefined, b: PeerRef): boolean {
   return a?.id === b.id && a.address === b.address;
 }
 
+/** Whether two references say the same in every field. */
+export function isSameReference(a: PeerRef | null, b: PeerRef | null): boolean {
+  if (a === null || b === null) return a === b;
+  return isSamePeer(a, b) && a.machine === b.machine && a.zone === b.zone;
+}
+
 export const peerCodec: Codec<PeerRef> = struct({
   id: idCodec,
   machine: idCodec,

@@ -5,38 +5,55 @@ import { between, inHalfOpen } from './interval.js';
 import type { PeerRef } from './peer.js';
 import { type RingState, seesWholeRing } from './state.js';
 
-/** An answer to "who is responsible for this key?". */
+/**
+ * An answer to "who is responsible for this key?".
+ *
+ * A peer speaks with authority of two stretches of the ring only: from its predecessor to itself, and from itself to its
+ * first successor. What it knows beyond is old by as many rounds as it lies away, and a newcomer may stand between two
+ * entries of its list; of that it gives hints, and the asker finds out.
+ */
 export interface LookupStep {
   /** Whether `peers` begins with the responsible peer; otherwise they are closer to the key, best first. */
   readonly found: boolean;
   readonly peers: readonly PeerRef[];
+  /**
+   * Where nothing was found: the peers from the key on that the answering peer's list names, in order. The first one is
+   * responsible unless somebody has come in between; if all between the answering peer and the key are dead, it is the
+   * first one that lives.
+   */
+  readonly after?: readonly PeerRef[];
+  /** Where nothing was found: the answering peer's predecessor. A peer that is asked as the owner says who is nearer. */
+  readonly predecessor?: PeerRef;
 }
 
 /**
- * What a peer answers: the responsible peer and those behind it when its own pointers tell, else the closest ones
- * before the key that it knows.
- * @param others peers beside the successors: fingers, remembered ones. Any order.
+ * What a peer answers: the responsible peer and those behind it where its own pointers tell for certain, else the
+ * closest ones before the key that it knows, and whom its list names behind it.
+ * @param others peers beside the successors: fingers, cached ones. Any order.
  */
 export function lookupStep(state: RingState, others: Iterable<PeerRef>, key: Id): LookupStep {
   const { self, predecessor, successors } = state;
+  const [head] = successors;
   // The whole ring, as long as nobody has joined it by stabilize: a newcomer that only notified is no member yet.
-  if (successors.length === 0) return { found: true, peers: [self] };
+  if (head === undefined) return { found: true, peers: [self] };
   if (predecessor !== null && inHalfOpen(predecessor.id, key, self.id)) {
     return { found: true, peers: [self, ...successors] };
   }
+  if (inHalfOpen(self.id, key, head.id)) return { found: true, peers: ringFrom(state, 0) };
   const at = indexOfOwner(state, key);
-  if (at >= 0 && seesWholeRing(state)) {
-    return { found: true, peers: [...successors.slice(at), self, ...successors.slice(0, at)] };
-  }
-  // Near its end the list names the owner but hardly anyone behind it, who would stand in for a dead owner: a closer
-  // peer can. The first successor is answered in any case, since nobody is closer.
-  if (at === 0 || (at > 0 && successors.length - at >= limits.holdersNamed)) {
-    return { found: true, peers: successors.slice(at) };
-  }
   return {
     found: false,
     peers: closestBefore(self.id, [...successors, ...others], key, limits.lookupCandidates),
+    ...(at < 0 ? {} : { after: ringFrom(state, at) }),
+    ...(predecessor === null ? {} : { predecessor }),
   };
+}
+
+/** The list from one of its places on; when it is the whole ring, once round. */
+function ringFrom(state: RingState, at: number): readonly PeerRef[] {
+  const { self, successors } = state;
+  const rest = successors.slice(at);
+  return seesWholeRing(state) ? [...rest, self, ...successors.slice(0, at)] : rest;
 }
 
 /** Where in the successor list the owner of `key` stands, or -1 when the list does not reach it. */

@@ -1,6 +1,6 @@
 /** What a peer knows of its place: the pointers of the corrected protocol, as one immutable value. */
-import type { PeerRef } from './peer.js';
-import { isOrdered } from './successor-list.js';
+import { isSameReference, type PeerRef } from './peer.js';
+import { isOrdered, isSameList } from './successor-list.js';
 
 /** A peer's pointers. A ring of one has no successors and no predecessor: the peer is both to itself. */
 export interface RingState {
@@ -31,6 +31,11 @@ export function firstSuccessor(state: RingState): PeerRef {
 export function seesWholeRing(state: RingState): boolean {
   const last = state.successors.at(-1);
   return last === undefined ? state.predecessor === null : last.id === state.predecessor?.id;
+}
+
+/** Whether two states of one peer point to the same peers. */
+export function hasSamePointers(a: RingState, b: RingState): boolean {
+  return isSameReference(a.predecessor, b.predecessor) && isSameList(a.successors, b.successors);
 }
 
 /**

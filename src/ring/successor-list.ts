@@ -7,7 +7,7 @@
  */
 import type { Id } from './identifier.js';
 import { between } from './interval.js';
-import type { PeerRef } from './peer.js';
+import { isSameReference, type PeerRef } from './peer.js';
 
 /**
  * Whether the identifiers, read after `owner`, go round the ring once at most, each strictly farther than the one before.
@@ -40,4 +40,9 @@ export function listBehind(
     before = peer.id;
   }
   return list;
+}
+
+/** Whether two lists say the same. */
+export function isSameList(a: readonly PeerRef[], b: readonly PeerRef[]): boolean {
+  return a.length === b.length && a.every((peer, at) => isSameReference(peer, b[at] ?? null));
 }

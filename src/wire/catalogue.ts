@@ -57,11 +57,17 @@ export const methods = {
 
   /**
    * One step of a lookup. `found`: `peers` begins with the peer responsible for `key` and goes on with its successors,
-   * as far as the answering peer knows. Otherwise `peers` are closer to the key than the answering peer, best first.
+   * as far as the answering peer knows. Otherwise `peers` are closer to the key than the answering peer, best first;
+   * `after` is what its list names from the key on, and `predecessor` who is before it.
    */
   successor: method({
     request: struct({ key: idCodec }),
-    response: struct({ found: boolean, peers: list(peerCodec, limits.lookupCandidates) }),
+    response: struct({
+      found: boolean,
+      peers: list(peerCodec, limits.lookupCandidates),
+      after: optional(peers),
+      predecessor: optional(peerCodec),
+    }),
     callers: ['peer', 'user'],
     lane: 'ring',
   }),
@@ -84,6 +90,14 @@ export const methods = {
 
   /** "I may be your predecessor." The caller has to be `peer`. */
   notify: method({
+    request: struct({ peer: peerCodec }),
+    response: nothing,
+    callers: ['peer'],
+    lane: 'ring',
+  }),
+
+  /** "I may be your first successor, or I am and my pointers have changed: ask me." The caller has to be `peer`. */
+  announce: method({
     request: struct({ peer: peerCodec }),
     response: nothing,
     callers: ['peer'],

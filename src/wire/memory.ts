@@ -25,8 +25,11 @@ export interface MemoryMessage {
   readonly method: MethodName;
 }
 
-/** What may happen to a message: `lose` it silently, or `break` the connection, so that the caller hears of it. */
-export type Fault = 'lose' | 'break';
+/**
+ * What may happen to a message: `lose` it silently, `break` the connection, so that the caller hears of it, or
+ * `duplicate` it, so that it arrives twice.
+ */
+export type Fault = 'lose' | 'break' | 'duplicate';
 
 export interface MemoryNetworkOptions {
   readonly clock: Clock;
@@ -36,6 +39,8 @@ export interface MemoryNetworkOptions {
   readonly delayMs?: (from: string, to: string) => number;
   /** Asked for every message as it is sent. */
   readonly fault?: (message: MemoryMessage) => Fault | undefined;
+  /** Told of every message just before its receiver gets it. */
+  readonly onArrival?: (message: MemoryMessage) => void;
 }
 
 /** Peers and clients that reach each other in one process. */
@@ -45,6 +50,7 @@ export class MemoryNetwork {
   readonly #random: Random;
   readonly #delayMs: (from: string, to: string) => number;
   readonly #fault: (message: MemoryMessage) => Fault | undefined;
+  readonly #onArrival: (message: MemoryMessage) => void;
   readonly #listeners = new Map<string, MemoryListener>();
   readonly #paused = new Set<string>();
   #callers = 0;
@@ -56,6 +62,7 @@ export class MemoryNetwork {
     this.#random = options.random;
     this.#delayMs = options.delayMs ?? (() => 0);
     this.#fault = options.fault ?? (() => undefined);
+    this.#onArrival = options.onArrival ?? (() => undefined);
   }
 
   /**
@@ -123,10 +130,15 @@ export class MemoryNetwork {
     if (this.#isSilent(message)) return;
     const fault = this.#fault(message);
     if (fault === 'lose') return;
+    this.#travel(message, fault === 'break' ? breakOff : arrive);
+    if (fault === 'duplicate') this.#travel(message, arrive);
+  }
+
+  #travel(message: MemoryMessage, arrive: () => void): void {
     this.clock.setTimer(this.#delayMs(message.from, message.to), () => {
       if (this.#isSilent(message)) return;
-      if (fault === 'break') breakOff();
-      else arrive();
+      this.#onArrival(message);
+      arrive();
     });
   }
 

@@ -19,7 +19,8 @@ import type { RestoreSummary } from '../../src/client/restore-files.js';
 import { openSession, type Session, type SessionOptions } from '../../src/client/session.js';
 import { SigningKey } from '../../src/identity/keys.js';
 import { deriveUserKeys } from '../../src/identity/user-secret.js';
-import { type NodeIntervals, Node } from '../../src/node/node.js';
+import { Node } from '../../src/node/node.js';
+import { defaultIntervals, type UpkeepIntervals } from '../../src/node/upkeep.js';
 import { hashToId, type Id } from '../../src/ring/identifier.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
@@ -28,13 +29,11 @@ import { type Fault, type MemoryMessage, MemoryNetwork } from '../../src/wire/me
 import type { Transport } from '../../src/wire/transport.js';
 
 /** Quick, so that a ring is in order soon after a change. */
-const intervals: NodeIntervals = {
-  stabilizeMs: 40,
-  checkPredecessorMs: 100,
-  fixFingersMs: 200,
-  lookAroundMs: 500,
-  rememberMs: 1_000,
-  emptyTrashMs: 3_600_000,
+const intervals: UpkeepIntervals = {
+  ...defaultIntervals,
+  stabilize: { shortestMs: 40, longestMs: 40 },
+  fixFingers: { shortestMs: 200, longestMs: 200 },
+  lookAround: { shortestMs: 500, longestMs: 500 },
 };
 
 /** A store that does what a failing disk does. */

@@ -13,7 +13,12 @@ type Way = 'never' | { readonly fails: ErrorCode } | { readonly slowMs: number }
 
 class Stage {
   readonly clock = new VirtualClock();
-  readonly copies = new Copies({ clock: this.clock, random: seededRandom(1) });
+  readonly slow: number[] = [];
+  readonly copies = new Copies({
+    clock: this.clock,
+    random: seededRandom(1),
+    onSlow: ({ id }) => this.slow.push(parseInt(id, 16)),
+  });
   readonly asked: number[] = [];
   readonly calledOff: number[] = [];
 
@@ -64,6 +69,13 @@ describe('node/copies', () => {
     const stage = new Stage();
     expect(await stage.clock.run(stage.run({}, { all: true }))).to.deep.equal(['by 1', 'by 2', 'by 3']);
     expect(stage.asked).to.deep.equal([1, 2, 3]);
+  });
+
+  it('says which holder keeps a copy waiting, and nothing of those that answered in time', async () => {
+    const stage = new Stage();
+    await stage.clock.run(stage.run({ 2: 'never', 3: { slowMs: limits.copySlowMs - 1 } }));
+    await stage.clock.runFor(limits.copySlowMs);
+    expect(stage.slow).to.deep.equal([2]);
   });
 
   it('a majority is enough for a write; what the others do later does not change its answer', async () => {

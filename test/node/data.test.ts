@@ -385,7 +385,9 @@ describe('node: who may say what', () => {
       () => liar.call(two!.ref, 'notify', { peer: stolen }),
       () => liar.call(two!.ref, 'notify', { peer: { ...three!.ref, machine: one!.machine } }),
       () => liar.call(two!.ref, 'leave', leave),
+      () => liar.call(two!.ref, 'announce', { peer: three!.ref }),
       () => town.user.transport.call(two!.ref, 'notify', { peer: three!.ref }),
+      () => town.user.transport.call(two!.ref, 'announce', { peer: three!.ref }),
       () => town.user.transport.call(two!.ref, 'leave', leave),
     ];
     for (const attempt of attempts) {

@@ -121,6 +121,19 @@ describe('node/remembered-peers', () => {
     expect(kept.saves.at(-1)?.[0]?.peer.address).to.equal('10.0.0.1:1');
   });
 
+  it('says once that there is something to save, and again when there is more', async () => {
+    let changes = 0;
+    const peers = new RememberedPeers(peerAt(9).id, new VirtualClock(), memory(), () => (changes += 1));
+    peers.see([peerAt(1)]);
+    peers.see([peerAt(1), peerAt(2)]);
+    expect(changes).to.equal(1);
+    await peers.save();
+    peers.see([peerAt(1)]);
+    expect(changes).to.equal(1);
+    peers.left(peerAt(1).id);
+    expect(changes).to.equal(2);
+  });
+
   it('tries again to write what could not be written', async () => {
     const kept = memory();
     let fails = true;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { PeerStoreError } from '../../src/base/errors.js';
 import { FingerTable } from '../../src/ring/fingers.js';
 import { hashToId, type Id } from '../../src/ring/identifier.js';
-import { lookup } from '../../src/ring/lookup.js';
+import { lookup, type LookupOptions } from '../../src/ring/lookup.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import { lookupStep } from '../../src/ring/routing.js';
 import { aloneState, type RingState } from '../../src/ring/state.js';
@@ -28,7 +28,8 @@ function idealRing(count: number, listLength: number): Map<Id, IdealPeer> {
       const successors = [...refs.slice(at + 1), ...refs.slice(0, at)].slice(0, listLength);
       const state = { self, predecessor: count === 1 ? null : refs.at(at - 1)!, successors };
       const fingers = new FingerTable(self.id);
-      for (const power of fingers.fillFromSuccessors(state)) fingers.set(power, owner(fingers.start(power)));
+      for (const power of fingers.fillFromSuccessors(state))
+        fingers.set(power, [owner(fingers.start(power))]);
       return [self.id, { state, fingers }];
     }),
   );
@@ -111,6 +112,113 @@ describe('lookup', () => {
   });
 });
 
+describe('lookup: the word of whom', () => {
+  /** Peers at small places, each with the pointers it happens to have. */
+  const pointers = (entries: Record<number, [number | null, number[]]>) =>
+    new Map(
+      Object.entries(entries).map(([place, [predecessor, successors]]) => [
+        idAt(Number(place)),
+        {
+          self: peerAt(Number(place)),
+          predecessor: predecessor === null ? null : peerAt(predecessor),
+          successors: successors.map(peerAt),
+        },
+      ]),
+    );
+  const find = async (
+    states: ReadonlyMap<Id, RingState>,
+    from: number,
+    key: number,
+    options: Partial<LookupOptions> = {},
+    busy: readonly number[] = [],
+  ) => {
+    const asked: number[] = [];
+    const result = await lookup(idAt(key), [peerAt(from)], {
+      ask: (peer) => {
+        const state = states.get(peer.id);
+        asked.push(parseInt(peer.id, 16));
+        if (busy.map(idAt).includes(peer.id)) throw new PeerStoreError('BUSY', 'busy');
+        if (state === undefined) throw new PeerStoreError('UNREACHABLE', 'dead');
+        return Promise.resolve(lookupStep(state, [], idAt(key)));
+      },
+      ...options,
+    });
+    return { ...result, places: result.peers.map(({ id }) => parseInt(id, 16)), asked };
+  };
+
+  it('finds a newcomer that stands between two entries of the list of the peer asked first', async () => {
+    const states = pointers({
+      10: [50, [20, 30, 40]],
+      20: [10, [30, 40, 50]],
+      30: [20, [35, 40, 50]],
+      35: [30, [40, 50, 10]],
+      40: [35, [50, 10, 20]],
+    });
+    expect((await find(states, 10, 33)).places[0]).to.equal(35);
+    expect((await find(states, 10, 37)).places[0]).to.equal(40);
+  });
+
+  it('is certain of a dead owner only when nobody before the key is left to ask', async () => {
+    // 30 alone knows that 35 has joined; the owner that 10 names, 40, is dead.
+    const states = pointers({
+      10: [50, [20, 30, 40, 50]],
+      20: [10, [30, 40, 50, 10]],
+      30: [20, [35, 40, 50, 10]],
+      35: [30, [40, 50, 10, 20]],
+      50: [40, [10, 20, 30, 40]],
+    });
+    expect((await find(states, 10, 33, { confirm: true })).places[0]).to.equal(35);
+    expect((await find(states, 10, 37, { confirm: true })).places[0]).to.equal(50);
+  });
+
+  it('takes the first living peer behind the dead ones, on both sides of the key', async () => {
+    const states = pointers({ 10: [70, [20, 30, 40, 50, 60]], 60: [50, [70, 10, 20, 30, 40]] });
+    const { places, failures } = await find(states, 10, 35, { confirm: true });
+    expect(places[0]).to.equal(60);
+    expect(failures).to.equal(4);
+  });
+
+  it('asks with `confirm` whether the owner lives that the peer before it names, and counts no hop for that', async () => {
+    const states = pointers({ 10: [30, [20, 30]], 30: [20, [10, 20]] });
+    expect((await find(states, 10, 15)).places).to.deep.equal([20, 30, 10]);
+    const confirmed = await find(states, 10, 15, { confirm: true });
+    expect(confirmed).to.deep.include({ places: [30, 10], hops: 1, failures: 1, asked: [10, 20, 30] });
+  });
+
+  it('answers the last living peer itself', async () => {
+    const states = pointers({ 10: [30, [20, 30]] });
+    expect((await find(states, 10, 15, { confirm: true })).places).to.deep.equal([10]);
+    expect((await find(states, 10, 25, { confirm: true })).places).to.deep.equal([10]);
+  });
+
+  it('believes an owner that names a nearer one, against a peer that has slept', async () => {
+    // 10 was away: the ring goes 70, 15, 20 now, and 20 was told.
+    const states = pointers({ 10: [70, [20, 30]], 15: [70, [20, 30]], 20: [15, [30, 70]] });
+    expect((await find(states, 10, 12, { confirm: true })).places[0]).to.equal(15);
+    expect((await find(states, 10, 17, { confirm: true })).places[0]).to.equal(20);
+  });
+
+  it('keeps an owner that is busy', async () => {
+    const states = pointers({ 10: [30, [20, 30]], 20: [10, [30, 10]], 30: [20, [10, 20]] });
+    expect((await find(states, 10, 15, { confirm: true }, [20])).places[0]).to.equal(20);
+  });
+
+  it('neither asks nor names the peer that is excepted', async () => {
+    const states = pointers({ 10: [30, [20, 30]], 20: [10, [30, 10]], 30: [20, [10, 20]] });
+    const { places, asked } = await find(states, 10, 20, { except: idAt(20), confirm: true });
+    expect(places).to.deep.equal([30, 10]);
+    expect(asked).not.to.include(20);
+  });
+
+  it('does not count the asker as a hop', async () => {
+    const states = pointers({ 10: [30, [20, 30]], 20: [10, [30, 10]], 30: [20, [10, 20]] });
+    const local = (peer: PeerRef, key: Id) =>
+      peer.id === idAt(10) ? lookupStep(states.get(peer.id)!, [], key) : undefined;
+    expect(await find(states, 10, 5, { local })).to.deep.include({ hops: 0, asked: [] });
+    expect(await find(states, 10, 25, { local })).to.deep.include({ hops: 1, asked: [30] });
+  });
+});
+
 describe('a lookup step', () => {
   it('answers itself when the peer is alone', () => {
     expect(lookupStep(aloneState(peerAt(4)), [], idAt(9))).to.deep.equal({ found: true, peers: [peerAt(4)] });
@@ -123,9 +231,52 @@ describe('a lookup step', () => {
     }
   });
 
-  it('names closer peers, best first, each once, when its list does not reach the key', () => {
+  it('names closer peers, best first, each once, and its predecessor, when its list does not reach the key', () => {
     const state = { self: peerAt(10), predecessor: peerAt(5), successors: [peerAt(12), peerAt(14)] };
     const step = lookupStep(state, [peerAt(40), peerAt(20), peerAt(14), peerAt(60), peerAt(40)], idAt(50));
-    expect(step).to.deep.equal({ found: false, peers: [40, 20, 14, 12].map(peerAt) });
+    expect(step).to.deep.equal({
+      found: false,
+      peers: [40, 20, 14, 12].map(peerAt),
+      predecessor: peerAt(5),
+    });
+  });
+
+  const state = { self: peerAt(10), predecessor: peerAt(5), successors: [12, 14, 16, 18].map(peerAt) };
+  for (const [key, names] of [
+    [6, [10, 12, 14, 16, 18]],
+    [10, [10, 12, 14, 16, 18]],
+    [11, [12, 14, 16, 18]],
+    [12, [12, 14, 16, 18]],
+  ] as const) {
+    it(`is certain of ${key}, between its neighbours`, () => {
+      expect(lookupStep(state, [peerAt(11)], idAt(key))).to.deep.equal({
+        found: true,
+        peers: names.map(peerAt),
+      });
+    });
+  }
+
+  for (const [key, closer, after] of [
+    [13, [12], [14, 16, 18]],
+    [14, [12], [14, 16, 18]],
+    [15, [14, 12], [16, 18]],
+    [18, [16, 14, 12], [18]],
+    [19, [18, 16, 14, 12], undefined],
+    [5, [18, 16, 14, 12], undefined],
+  ] as const) {
+    it(`gives no more than hints about ${key}`, () => {
+      expect(lookupStep(state, [], idAt(key))).to.deep.equal({
+        found: false,
+        peers: closer.map(peerAt),
+        ...(after === undefined ? {} : { after: after.map(peerAt) }),
+        predecessor: peerAt(5),
+      });
+    });
+  }
+
+  it('names everybody once round when its list is the whole ring', () => {
+    const whole = { self: peerAt(10), predecessor: peerAt(40), successors: [20, 30, 40].map(peerAt) };
+    expect(lookupStep(whole, [], idAt(25))).to.deep.include({ after: [30, 40, 10, 20].map(peerAt) });
+    expect(lookupStep(whole, [], idAt(15)).peers).to.deep.equal([20, 30, 40, 10].map(peerAt));
   });
 });

@@ -58,7 +58,13 @@ export class IdealRing {
     if (known !== undefined) return known;
     const table = new FingerTable(id);
     for (const power of table.fillFromSuccessors(this.state(id))) {
-      table.set(power, this.#at(this.#placeOf(table.start(power))));
+      const place = this.#placeOf(table.start(power));
+      // Whoever answers for the finger names its own successors with it.
+      const known = Math.min(1 + this.#listLength, this.peers.length);
+      table.set(
+        power,
+        Array.from({ length: known }, (_, at) => this.#at(place + at)),
+      );
     }
     const peers = table.peers();
     this.#fingers.set(id, peers);

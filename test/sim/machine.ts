@@ -12,14 +12,19 @@ import type { Listener, Transport } from '../../src/wire/transport.js';
 export class Machine {
   readonly clock: Clock;
   readonly #network: MemoryNetwork;
+  readonly #onTimer: () => void;
   readonly #listeners: Listener[] = [];
   #held: (() => void)[] | undefined;
   readonly #crashed: Promise<never>;
   #isCrashed = false;
   #tellCrash: () => void = () => undefined;
 
-  constructor(network: MemoryNetwork, clock: Clock) {
+  /**
+   * @param onTimer called before each timer of the process fires
+   */
+  constructor(network: MemoryNetwork, clock: Clock, onTimer: () => void) {
     this.#network = network;
+    this.#onTimer = onTimer;
     this.#crashed = new Promise((_, reject) => {
       this.#tellCrash = () => reject(new Error('the process crashed'));
     });
@@ -45,8 +50,11 @@ export class Machine {
     };
   }
 
-  /** Its view of a store, which outlives it. */
-  store(inner: Store): Store {
+  /**
+   * Its view of a store, which outlives it.
+   * @param fault asked before every operation on the disk: what it fails with, if it fails
+   */
+  store(inner: Store, fault: (operation: keyof Store) => Error | undefined): Store {
     return new Proxy(inner, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name, target);
@@ -57,6 +65,8 @@ export class Machine {
             ? work()
             : this.#whileUp(async () => {
                 await Promise.resolve();
+                const failure = fault(name as keyof Store);
+                if (failure !== undefined) throw failure;
                 return work();
               });
         };
@@ -94,8 +104,10 @@ export class Machine {
     let isCancelled = false;
     const fire = (): void => {
       if (isCancelled || this.#isCrashed) return;
-      if (this.#held === undefined) action();
-      else this.#held.push(fire);
+      if (this.#held === undefined) {
+        this.#onTimer();
+        action();
+      } else this.#held.push(fire);
     };
     const timer = clock.setTimer(delayMs, fire);
     return {
@@ -106,14 +118,16 @@ export class Machine {
     };
   }
 
-  /** Does something that neither begins nor ends after a crash. */
+  /** Does something that neither begins nor ends after a crash, and does not end during a pause. */
   #whileUp<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve) => {
       if (this.#isCrashed) return;
       const result = work();
       // Resolving with the promise hands its error on, too.
       const end = (): void => {
-        if (!this.#isCrashed) resolve(result);
+        if (this.#isCrashed) return;
+        if (this.#held === undefined) resolve(result);
+        else this.#held.push(end);
       };
       result.then(end, end);
     });

@@ -1,4 +1,5 @@
 /** A peer of the simulated world: what stays of it between its runs, and the run that it is in. */
+import type { Clock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { Id } from '../../src/ring/identifier.js';
@@ -11,6 +12,7 @@ import type { PeerMemory, RememberedPeer } from '../../src/node/remembered-peers
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { Machine } from './machine.js';
+import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
 export interface SimulatedPeerOptions {
@@ -26,8 +28,12 @@ export interface SimulatedPeerOptions {
 export class SimulatedPeer {
   readonly id: Id;
   readonly machine: Id;
+  /** Its machine's clock; it keeps what is set here over restarts. */
+  readonly quartz: Quartz = { rate: 1, aheadMs: 0 };
   address: string;
   store: Store;
+  /** Asked before every operation on its disk: what it fails with, if it fails. */
+  diskFault: (operation: keyof Store) => Error | undefined = () => undefined;
   readonly #world: World;
   readonly #options: SimulatedPeerOptions;
   #remembered: readonly RememberedPeer[] = [];
@@ -77,7 +83,8 @@ export class SimulatedPeer {
   async start(through: readonly SimulatedPeer[] = []): Promise<Node> {
     const world = this.#world;
     world.note(`start ${this.address}`);
-    const process = new Machine(world.network, world.clock);
+    world.watch(this);
+    const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
     this.#node = undefined;
     const { zone, policy } = this.#options;
@@ -87,7 +94,7 @@ export class SimulatedPeer {
       listenAddress: this.address,
       advertise: (listening) => listening,
       transport: process.transport({ kind: 'peer', ids: [this.id], machine: this.machine }),
-      store: process.store(this.store),
+      store: process.store(this.store, (operation) => this.diskFault(operation)),
       memory: this.#memory(),
       clock: process.clock,
       random: seededRandom(world.random.below(2 ** 32)),
@@ -106,26 +113,39 @@ export class SimulatedPeer {
     this.#world.note(`crash ${this.address}`);
     this.#process?.crash(this.address);
     this.#process = undefined;
+    this.#world.touch(this);
   }
 
   /** Ends it in good order. */
   async stop(): Promise<void> {
     await this.node.stop();
     this.#process = undefined;
+    this.#world.touch(this);
   }
 
   /** Starts it again after a crash or a stop, by the peers that it remembers. */
-  restart(options: { readonly address?: string; readonly withStore?: boolean } = {}): Promise<Node> {
-    if (options.address !== undefined) this.address = options.address;
-    if (options.withStore === false) this.store = this.#emptyStore();
+  restart(options: { readonly address?: string } = {}): Promise<Node> {
+    if (options.address !== undefined) {
+      this.#world.moved(this, options.address);
+      this.address = options.address;
+    }
     return this.start();
   }
 
+  /** What it has stored is gone; its identity and the peers that it remembers are not. */
+  loseDisk(): void {
+    this.#world.note(`${this.address} loses its disk`);
+    this.store = this.#emptyStore();
+  }
+
+  /** Stops its process for a while: see Machine.pause. */
   pause(): void {
+    this.#world.note(`pause ${this.address}`);
     this.#process?.pause(this.address);
   }
 
   resume(): void {
+    this.#world.note(`resume ${this.address}`);
     this.#process?.resume(this.address);
   }
 
@@ -142,8 +162,12 @@ export class SimulatedPeer {
   #emptyStore(): Store {
     const { capacityBytes } = this.#options;
     return createMemoryStore({
-      clock: this.#world.clock,
+      clock: this.#clock(),
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     });
+  }
+
+  #clock(): Clock {
+    return clockOf(this.quartz, this.#world.clock);
   }
 }

@@ -2,9 +2,36 @@
 import { Tally } from './figures.js';
 import type { World } from './world.js';
 
-export interface ScenarioOptions {
+/** A rule that was broken. */
+export interface Violation {
+  readonly rule: string;
+  readonly what: string;
+  /** Milliseconds of virtual time since the run began. */
+  readonly atMs: number;
+}
+
+/** What every scenario takes. */
+export interface CommonOptions {
   readonly seed: number;
+  /** How many peers; each scenario has a number of its own for when nobody says. */
   readonly peers?: number;
+  /** How much of what the scenario repeats: lookups, rounds, events; each scenario says which. */
+  readonly steps?: number;
+}
+
+/** What came of a run. */
+export interface Outcome {
+  readonly violations: readonly Violation[];
+  readonly figures: Figures;
+}
+
+/** One kind of run. Its figures depend on nothing but its options. */
+export interface Scenario<Own extends Readonly<Record<string, number>> = Readonly<Record<string, number>>> {
+  /** What it shows, in a line. */
+  readonly summary: string;
+  /** Options of its own, each a number that may be given as `--name VALUE`, with what they are otherwise. */
+  readonly own: Own;
+  run(options: CommonOptions & Own): Promise<Outcome>;
 }
 
 /** The figures of one run; the last line of `npm run sim`. */
@@ -26,10 +53,6 @@ export interface Figures {
   readonly [own: string]: string | number;
 }
 
-export interface Scenario {
-  run(options: ScenarioOptions): Promise<{ readonly world: World; readonly figures: Figures }>;
-}
-
 /** Counts what lookups cost. */
 export class LookupFigures {
   readonly #paths = new Tally();
@@ -39,6 +62,10 @@ export class LookupFigures {
   answered(hops: number, failures: number): void {
     this.#paths.add(hops);
     this.#timeouts.add(failures);
+  }
+
+  get failedCount(): number {
+    return this.#failed;
   }
 
   /** A lookup that gave no answer, or a wrong one. */

@@ -4,12 +4,9 @@
  * One seed decides everything. What happens is written into a hash, so that two runs can be compared, and the rules of
  * the ring are checked whenever somebody's pointers have changed.
  */
-import { createHash } from 'node:crypto';
-
-import { utf8 } from '../../src/base/bytes.js';
 import { messageOf } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
-import { jittered, type Random, seededRandom } from '../../src/base/random.js';
+import { type Random, seededRandom } from '../../src/base/random.js';
 import { SigningKey } from '../../src/identity/keys.js';
 import { holderOrder } from '../../src/node/placement.js';
 import { hashToId, idFromBytes, type Id } from '../../src/ring/identifier.js';
@@ -18,24 +15,25 @@ import type { RingState } from '../../src/ring/state.js';
 import type { UserIdentity } from '../../src/wire/identity.js';
 import { type Fault, type MemoryMessage, MemoryNetwork } from '../../src/wire/memory.js';
 import type { Transport } from '../../src/wire/transport.js';
-import { type Member, ringRules, type Rule, whyNotIdeal } from './rules.js';
+import { RingChecker } from './checker.js';
+import { type NetworkConditions, NetworkFaults } from './network-faults.js';
+import { ringRules, type RuleSet, whyNotIdeal } from './rules.js';
+import type { Violation } from './scenario.js';
+import type { Member } from './shape.js';
+import { Trace } from './trace.js';
 import { SimulatedPeer, type SimulatedPeerOptions } from './peer.js';
 import { VirtualClock } from './virtual-clock.js';
 
 export interface WorldOptions {
   readonly seed: number;
   /** Checked after every event that changed somebody's pointers. By default all that hold in one whole network. */
-  readonly rules?: Readonly<Record<string, Rule>>;
-  /** How long a message travels on average; half of it more or less. */
-  readonly delayMs?: number;
+  readonly rules?: RuleSet;
+  /** How the network behaves where it is not {@link calm}. */
+  readonly network?: Partial<NetworkConditions>;
 }
 
-/** A rule that was broken. */
-export interface Violation {
-  readonly rule: string;
-  readonly what: string;
-  readonly atMs: number;
-}
+/** Broken rules that a world keeps. */
+const violationsKept = 100;
 
 /** A user with one device, and the connection to call with. */
 export interface SimulatedUser {
@@ -49,29 +47,48 @@ export class World {
   readonly clock = new VirtualClock();
   readonly random: Random;
   readonly network: MemoryNetwork;
+  readonly faults: NetworkFaults;
   readonly peers: SimulatedPeer[] = [];
   readonly violations: Violation[] = [];
-  /** Decides about every message; a scenario sets it. */
+  readonly checker = new RingChecker();
+  /** Decides about messages before {@link faults} does; a scenario may set it. */
   fault: (message: MemoryMessage) => Fault | undefined = () => undefined;
-  rules: Readonly<Record<string, Rule>>;
-  readonly #hash = createHash('sha256');
-  readonly #lastStates = new Map<SimulatedPeer, RingState | undefined>();
+  #rules: RuleSet;
+  /** Called after every event that changed somebody's pointers, or who lives. */
+  readonly listeners = new Set<() => void>();
+  readonly #trace = new Trace();
+  readonly #byAddress = new Map<string, SimulatedPeer>();
+  /** Peers whose pointers may have changed in this event. */
+  readonly #touched = new Set<SimulatedPeer>();
+  /** Peers that have been started and are not in the ring yet. */
+  readonly #outside = new Set<SimulatedPeer>();
 
   constructor(options: WorldOptions) {
     this.seed = options.seed;
     this.random = seededRandom(options.seed);
-    this.rules = options.rules ?? ringRules;
-    const delayMs = options.delayMs ?? 5;
+    this.#rules = options.rules ?? ringRules;
+    this.faults = new NetworkFaults(seededRandom(this.random.below(2 ** 32)), options.network);
     this.network = new MemoryNetwork({
       clock: this.clock,
       random: seededRandom(this.random.below(2 ** 32)),
-      delayMs: () => jittered(this.random, delayMs, 0.5),
+      delayMs: (from, to) => this.faults.delayMs(from, to),
       fault: (message) => {
         this.note(`${message.kind} ${message.method} ${message.from} ${message.to}`);
-        return this.fault(message);
+        return this.fault(message) ?? this.faults.decide(message);
+      },
+      onArrival: ({ to }) => {
+        const peer = this.#byAddress.get(to);
+        if (peer !== undefined) this.touch(peer);
       },
     });
     this.clock.onEvent = () => this.#afterEvent();
+  }
+
+  /** From now on these rules hold, beginning with this moment. */
+  require(rules: RuleSet): void {
+    this.#rules = rules;
+    this.checker.forgetChecks();
+    this.#check([...this.checker.live.keys()]);
   }
 
   /** Makes a peer that is not started yet. */
@@ -84,7 +101,24 @@ export class World {
       address: `10.0.${number >> 8}.${number & 255}:3001`,
     });
     this.peers.push(peer);
+    this.#byAddress.set(peer.address, peer);
     return peer;
+  }
+
+  /** A peer has another address from now on. */
+  moved(peer: SimulatedPeer, address: string): void {
+    this.#byAddress.delete(peer.address);
+    this.#byAddress.set(address, peer);
+  }
+
+  /** Something happens in a peer's process: its pointers are looked at when the event is over. */
+  touch(peer: SimulatedPeer): void {
+    this.#touched.add(peer);
+  }
+
+  /** A peer is on its way into the ring. */
+  watch(peer: SimulatedPeer): void {
+    this.#outside.add(peer);
   }
 
   /** Makes peers and starts them one after the other; the first one is the ring that the others join. */
@@ -140,65 +174,97 @@ export class World {
     return holderOrder(this.trueOrder(key)).slice(0, copies);
   }
 
+  /** What keeps the ring from being ideal: see {@link whyNotIdeal}. */
+  whyNotIdeal(): string | undefined {
+    const { live } = this;
+    return live.some(({ state }) => state === undefined)
+      ? 'somebody is still outside'
+      : whyNotIdeal(this.members(), limits.successorListLength);
+  }
+
   /** Lets time pass until every live peer knows exactly its true neighbours. @returns how long it took. */
   async untilIdeal(withinMs = 120_000): Promise<number> {
     const sinceMs = this.clock.monotonicMs();
-    const why = (): string | undefined =>
-      this.live.every(({ state }) => state !== undefined)
-        ? whyNotIdeal(this.members(), limits.successorListLength)
-        : 'somebody is still outside';
+    let isChanged = true;
+    const onChange = (): void => {
+      isChanged = true;
+    };
+    this.listeners.add(onChange);
+    const isIdeal = (): boolean => {
+      if (!isChanged) return false;
+      isChanged = false;
+      return this.whyNotIdeal() === undefined;
+    };
     try {
-      await this.clock.runUntil('the ring is ideal', () => why() === undefined, withinMs);
+      await this.clock.runUntil('the ring is ideal', isIdeal, withinMs);
     } catch (error) {
-      throw new Error(`${messageOf(error)} (${why() ?? ''}; seed ${this.seed})`, { cause: error });
+      const why = this.whyNotIdeal() ?? 'the pointers are, now';
+      throw new Error(`${messageOf(error)} (${why}; seed ${this.seed})`, { cause: error });
+    } finally {
+      this.listeners.delete(onChange);
     }
     return this.clock.monotonicMs() - sinceMs;
   }
 
   /** Cuts the network: nothing passes between the two sides. */
   cut(one: readonly SimulatedPeer[], other: readonly SimulatedPeer[]): void {
-    const side = new Map<string, number>();
-    for (const { address } of one) side.set(address, 1);
-    for (const { address } of other) side.set(address, 2);
-    this.fault = ({ from, to }) => {
-      const [a, b] = [side.get(from), side.get(to)];
-      return a !== undefined && b !== undefined && a !== b ? 'lose' : undefined;
-    };
+    this.faults.cut(
+      one.map(({ address }) => address),
+      other.map(({ address }) => address),
+    );
   }
 
+  /** Everything passes again. */
   heal(): void {
     this.fault = () => undefined;
+    this.faults.heal();
   }
 
   /** Writes something that happened into the trace. */
   note(what: string): void {
-    this.#hash.update(`${this.clock.monotonicMs()} ${what}\n`);
+    this.#trace.note(this.clock.monotonicMs(), what);
   }
 
   /** A hash of everything that has happened. */
   get trace(): string {
-    return this.#hash.copy().digest('hex');
+    return this.#trace.digest;
+  }
+
+  /** A rule was broken. */
+  violated(rule: string, what: string): void {
+    // One broken rule goes on being broken; the first ones say what is to be known.
+    if (this.violations.length < violationsKept) {
+      this.violations.push({ rule, what, atMs: this.clock.monotonicMs() });
+    }
   }
 
   #afterEvent(): void {
-    let isNew = false;
-    for (const peer of this.peers) {
+    for (const peer of this.#outside) {
+      this.#touched.add(peer);
+      if (!peer.isUp || peer.state !== undefined) this.#outside.delete(peer);
+    }
+    if (this.#touched.size === 0) return;
+    const changed: Id[] = [];
+    for (const peer of this.#touched) {
       const state = peer.isUp ? peer.state : undefined;
-      if (this.#lastStates.get(peer) === state) continue;
-      this.#lastStates.set(peer, state);
-      isNew = true;
-      if (state !== undefined) this.note(`state ${hashToId(utf8(JSON.stringify(state)))}`);
+      if (this.checker.live.get(peer.id) === state) continue;
+      this.checker.update(peer.id, state);
+      changed.push(peer.id);
+      if (state !== undefined) this.note(describe(state));
     }
-    if (!isNew) return;
-    const members = this.members();
-    for (const [rule, check] of Object.entries(this.rules)) {
-      const what = check(members);
-      if (what !== undefined) this.#violated(rule, what);
-    }
+    this.#touched.clear();
+    if (changed.length === 0) return;
+    for (const listener of this.listeners) listener();
+    this.#check(changed);
   }
 
-  #violated(rule: string, what: string): void {
-    // One broken rule goes on being broken; the first few say what is to be known.
-    if (this.violations.length < 100) this.violations.push({ rule, what, atMs: this.clock.monotonicMs() });
+  #check(changed: readonly Id[]): void {
+    for (const { rule, what } of this.checker.broken(this.#rules, changed)) this.violated(rule, what);
   }
+}
+
+/** Pointers, in short, for the trace. */
+function describe({ self, predecessor, successors }: RingState): string {
+  const ids = successors.map(({ id }) => id.slice(0, 8));
+  return `state ${self.address} ${predecessor?.id.slice(0, 8) ?? '-'} ${ids.join()}`;
 }

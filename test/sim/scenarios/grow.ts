@@ -1,61 +1,68 @@
 /**
- * From one peer to many: joins at random moments, alone and in crowds, and crashes while the ring grows. Never two rings,
- * never disorder; and when it is quiet, the ideal ring.
+ * From one peer to many: joins at random moments, alone and in crowds, crashes while the ring grows, and lookups all the
+ * while. Never two rings, never disorder; and when it is quiet, the ideal ring.
  *
  * The protocol assumes that a crash leaves everybody a live successor; where it would not, another peer is chosen.
  */
-import { idFromBytes } from '../../../src/ring/identifier.js';
 import type { SimulatedPeer } from '../peer.js';
-import { commonFigures, LookupFigures, type Scenario, type ScenarioOptions } from '../scenario.js';
+import { CheckedLookups } from '../lookups.js';
+import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { World } from '../world.js';
 
-export const grow: Scenario = {
-  async run({ seed, peers: wanted = 30 }: ScenarioOptions) {
+export const grow = {
+  summary: 'one peer to many, with crashes on the way: never two rings, never disorder',
+  own: {},
+  async run({ seed, peers: wanted = 200 }: CommonOptions) {
     const world = new World({ seed });
     const { clock, random } = world;
-    const lookups = new LookupFigures();
-    const joining = new Set<Promise<unknown>>();
+    const figures = new LookupFigures();
+    const lookups = new CheckedLookups(world, figures);
+    // How the ring grows is drawn for each run: in crowds or one by one, with few crashes or many.
+    const crashesInTen = random.below(5);
+    const crowdsInTen = random.below(10);
+    const pauseMs = 10 ** (1 + random.below(4));
+    const underWay = new Set<Promise<unknown>>();
+    const track = (work: Promise<unknown>): void => {
+      underWay.add(work);
+      void work.then(() => underWay.delete(work));
+    };
     let crashes = 0;
     await world.grow(1);
     while (world.live.length < wanted) {
       const inside = world.live.filter(({ state }) => state !== undefined);
-      const victim = inside[random.below(inside.length)]!;
-      if (inside.length > 1 && random.below(4) === 0 && sparesSuccessors(world, victim)) {
+      const pick = (): SimulatedPeer => inside[random.below(inside.length)]!;
+      const victim = pick();
+      if (inside.length > 1 && random.below(10) < crashesInTen && sparesSuccessors(world, victim)) {
         victim.crash();
         crashes += 1;
       } else {
-        const through = inside[random.below(inside.length)]!;
         const peer = world.peer();
-        const start = peer.start([through]).catch(() => {
-          // It crashed, or the peer to join through did, and it gave up.
-          peer.crash();
-        });
-        joining.add(start);
-        void start.then(() => joining.delete(start));
+        // A newcomer that crashes, or whose way in did, is gone: its operator tries again with another one.
+        track(peer.start([pick()]).catch(() => peer.crash()));
       }
-      await clock.runFor(random.below(10) < 3 ? 0 : random.below(3_000));
+      const seeker = pick();
+      if (seeker.isUp) track(lookups.random(seeker));
+      await clock.runFor(random.below(10) < crowdsInTen ? 0 : random.below(pauseMs));
     }
-    await clock.run(Promise.all(joining));
-    const idealAfterMs = await world.untilIdeal();
-    for (const peer of world.live) {
-      const key = idFromBytes(random.bytes(32));
-      try {
-        const { peers, hops, failures } = await clock.run(peer.node.membership.lookup(key));
-        if (peers[0]?.id === world.trueOrder(key)[0]?.id) lookups.answered(hops, failures);
-        else lookups.failed();
-      } catch {
-        lookups.failed();
-      }
-    }
-    return { world, figures: { ...commonFigures('grow', world, lookups), crashes, idealAfterMs } };
+    while (underWay.size > 0) await clock.run(Promise.all(underWay));
+    const idealAfterMs = Math.round(await world.untilIdeal());
+    const failedOnTheWay = figures.failedCount;
+    for (const peer of world.live) await clock.run(lookups.random(peer));
+    if (figures.failedCount > failedOnTheWay)
+      world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
+    return {
+      violations: world.violations,
+      figures: { ...commonFigures('grow', world, figures), crashes, idealAfterMs },
+    };
   },
-};
+} satisfies Scenario;
 
 /** Whether everybody else keeps a live peer in its list when this one crashes. */
 function sparesSuccessors(world: World, victim: SimulatedPeer): boolean {
-  const living = new Set(world.live.filter((peer) => peer !== victim).map(({ id }) => id));
-  return world.live.every(
-    ({ id, state }) =>
-      id === victim.id || state === undefined || state.successors.some((peer) => living.has(peer.id)),
-  );
+  const { live } = world.checker;
+  for (const [id, { successors }] of live) {
+    if (id !== victim.id && !successors.some((peer) => peer.id !== victim.id && live.has(peer.id)))
+      return false;
+  }
+  return true;
 }

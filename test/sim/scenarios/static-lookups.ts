@@ -2,8 +2,8 @@
  * Lookups in an ideal ring in which a share of the peers has died at one moment and nothing has been repaired: path
  * lengths with nobody dead (SIGCOMM 2001, figure 10a), and failures, paths and timeouts beside ToN 2003, table II.
  *
- * A path is the number of other peers that were asked, and answered, until the owner was known. A timeout is a peer
- * that was asked and did not answer, or that a lookup named before the first live one.
+ * A path is the number of other peers that were asked, and answered, until the owner was known to live; the owner itself
+ * is one of them. A timeout is a peer that was asked and did not answer.
  */
 import { seededRandom } from '../../../src/base/random.js';
 import { PeerStoreError } from '../../../src/base/errors.js';
@@ -24,7 +24,7 @@ export interface StaticLookups {
 
 export interface StaticFigures {
   readonly lookups: number;
-  /** Lookups that named no live peer, or another one than the first live peer at or after the key. */
+  /** Lookups that gave no answer, or another one than the first live peer at or after the key. */
   readonly failed: number;
   readonly pathMean: number;
   readonly pathP99: number;
@@ -44,19 +44,18 @@ export async function staticLookups(options: StaticLookups): Promise<StaticFigur
   for (let round = 0; round < options.lookups; round += 1) {
     const from = living[random.below(living.length)]!;
     const key = hashToId(random.bytes(32));
-    let hops = 0;
     try {
-      const { peers, failures } = await lookup(key, [from], {
-        ask: (peer) => {
-          if (!isAlive(peer.id)) return Promise.reject(new PeerStoreError('UNREACHABLE', 'it is dead'));
-          if (peer.id !== from.id) hops += 1;
-          return Promise.resolve(ring.step(peer, key));
-        },
+      const { peers, hops, failures } = await lookup(key, [from], {
+        confirm: true,
+        local: (peer) => (peer.id === from.id ? ring.step(peer, key) : undefined),
+        ask: (peer) =>
+          isAlive(peer.id)
+            ? Promise.resolve(ring.step(peer, key))
+            : Promise.reject(new PeerStoreError('UNREACHABLE', 'it is dead')),
       });
-      const firstLiving = peers.findIndex(({ id }) => isAlive(id));
-      if (firstLiving < 0 || peers[firstLiving]?.id !== ring.owner(key, isAlive)?.id) failed += 1;
+      if (peers[0]?.id !== ring.owner(key, isAlive)?.id) failed += 1;
       paths.add(hops);
-      timeouts.add(failures + Math.max(0, firstLiving));
+      timeouts.add(failures);
     } catch (error) {
       if (!(error instanceof PeerStoreError)) throw error;
       failed += 1;

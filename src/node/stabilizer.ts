@@ -1,0 +1,233 @@
+/**
+ * Carries out the steps of src/ring/steps.ts over the network: asks whom a step asks, applies the answer in its turn
+ * (pointers.ts), and does what the step says is to be done next.
+ *
+ * While a step waits for an answer that it will apply, questions about this peer's pointers are answered with UNSETTLED:
+ * the asker knows that this peer lives, drops its own step, and comes back in a moment. (The paper lets the asker wait; a
+ * refusal does the same and cannot end in peers waiting for each other in a circle.)
+ *
+ * A step waits for one answer at most, and for no longer than its deadline. Whether a silent peer is dead takes longer,
+ * and is found out between steps: death stays true, so the step that follows from it only looks whether the dead peer is
+ * still the one that it is about.
+ */
+import { type Clock, sleep } from '../base/clock.js';
+import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
+import { limits } from '../base/limits.js';
+import type { Logger } from '../base/log.js';
+import { jittered, type Random } from '../base/random.js';
+import { between } from '../ring/interval.js';
+import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
+import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
+import * as steps from '../ring/steps.js';
+import type { Transport } from '../wire/transport.js';
+import { meansNoAnswer } from './liveness.js';
+import { neighbourhoodOf } from './neighbourhood.js';
+import type { Pointers } from './pointers.js';
+
+export interface StabilizerOptions {
+  readonly pointers: Pointers;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Entries of a successor list. */
+  readonly listLength: number;
+  /** Finds out whether a peer that did not answer is dead. */
+  readonly isGone: (peer: PeerRef) => Promise<boolean>;
+  /** Ends every question. */
+  readonly signal: AbortSignal;
+}
+
+/** What came of a question whose answer is a step. */
+type Heard =
+  | { readonly kind: 'answer'; readonly next: steps.Next }
+  /** Whether it lives is to be found out. */
+  | { readonly kind: 'silent'; readonly peer: PeerRef }
+  /** It lives, and cannot or would not say now. */
+  | { readonly kind: 'later' };
+
+/** What is left to do after a question; undefined when the one that was asked may live and did not say. */
+type Outcome = steps.Next | undefined;
+
+const nothing: steps.Next = { do: 'nothing' };
+
+export class Stabilizer {
+  readonly #options: StabilizerOptions;
+  readonly #pointers: Pointers;
+
+  constructor(options: StabilizerOptions) {
+    this.#options = options;
+    this.#pointers = options.pointers;
+  }
+
+  /**
+   * One round of stabilize: the first successor is asked, and told of us if it does not know us yet.
+   * @returns whether anything is in motion: pointers that changed, a successor that was silent, busy or did not know us.
+   */
+  async stabilize(): Promise<boolean> {
+    const before = this.#pointers.now;
+    const outcome = await this.#finish(await this.#askHead());
+    return outcome?.do !== 'nothing' || this.#pointers.now !== before;
+  }
+
+  /** A peer that may follow nearer than the first successor: it is asked, and adopted if it does. */
+  async stabilizeFrom(candidate: PeerRef): Promise<void> {
+    await this.#finish(await this.#askNearer(candidate));
+  }
+
+  /**
+   * A peer says that it is our first successor and has news, or that it may be. What follows is a step that the protocol
+   * may take at any time, stabilize or stabilizeFromPred; either asks before it adopts.
+   */
+  async announced(candidate: PeerRef): Promise<void> {
+    const { clock, random, signal } = this.#options;
+    for (let question = 0; question < limits.announcedQuestions; question += 1) {
+      const { self, successors } = this.#pointers.now;
+      const isHead = successors[0]?.id === candidate.id;
+      if (!isHead && !between(self.id, candidate.id, firstSuccessor(this.#pointers.now).id)) return;
+      const outcome = isHead ? await this.#askHead(candidate) : await this.#askNearer(candidate);
+      if ((await this.#finish(outcome)) !== undefined) return;
+      // It is changing its pointers again.
+      await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
+    }
+  }
+
+  /** rectify: a peer says that it may be our predecessor. */
+  async rectify(candidate: PeerRef): Promise<void> {
+    const doubted = await this.#pointers.take(() => {
+      const rectified = steps.rectify(this.#pointers.now, candidate);
+      if (rectified === undefined) return this.#pointers.now.predecessor;
+      this.#pointers.become(rectified);
+      return null;
+    });
+    if (doubted === null || (await this.#lives(doubted))) return;
+    await this.#pointers.take(() => {
+      const state = this.#pointers.now;
+      this.#pointers.become(
+        isSamePeer(state.predecessor, doubted)
+          ? steps.rectifyAfterPing(state, candidate)
+          : (steps.rectify(state, candidate) ?? state),
+      );
+    });
+  }
+
+  /** Asks the predecessor whether it lives, and forgets it when it does not. */
+  async checkPredecessor(): Promise<void> {
+    const { predecessor } = this.#pointers.now;
+    if (predecessor === null || (await this.#lives(predecessor))) return;
+    await this.#pointers.take(() => {
+      const state = this.#pointers.now;
+      if (isSamePeer(state.predecessor, predecessor)) this.#pointers.become(steps.forgetPredecessor(state));
+    });
+  }
+
+  /** Does what is left of a round. */
+  async #finish(outcome: Outcome): Promise<Outcome> {
+    const next = outcome?.do === 'ask' ? await this.#askNearer(outcome.peer) : outcome;
+    if (next?.do === 'notify') await this.#notify(next.peer);
+    return next;
+  }
+
+  /**
+   * stabilize: the first successor.
+   * @param announced the first successor as it has just said that it is: at another address, perhaps
+   */
+  async #askHead(announced?: PeerRef): Promise<Outcome> {
+    const { listLength } = this.#options;
+    const step = (from: Neighbourhood) => steps.stabilize(this.#pointers.now, from, listLength);
+    if (this.#pointers.now.successors.length === 0) {
+      return this.#pointers.take(() =>
+        this.#pointers.now.successors.length === 0 ? this.#apply(step(this.#pointers.now)) : nothing,
+      );
+    }
+    const heard = await this.#ask(() => {
+      const head = firstSuccessor(this.#pointers.now);
+      return announced?.id === head.id ? announced : head;
+    }, step);
+    if (heard.kind === 'answer') return heard.next;
+    return heard.kind === 'silent' ? this.#dropDeadHead(heard.peer) : undefined;
+  }
+
+  /** stabilize, when the first successor does not answer. The ones behind it may have died with it. */
+  async #dropDeadHead(head: PeerRef): Promise<Outcome> {
+    const suspects = [head, ...this.#pointers.now.successors.slice(1, limits.suspectsAtOnce)];
+    const verdicts = await Promise.all(suspects.map((peer) => this.#options.isGone(peer)));
+    const dead = suspects.filter((_, at) => verdicts[at] === true);
+    return this.#pointers.take(() => {
+      let next: Outcome;
+      while (dead.some((peer) => isSamePeer(this.#pointers.now.successors[0], peer))) {
+        next = this.#apply(steps.stabilizeWithoutAnswer(this.#pointers.now));
+      }
+      return next;
+    });
+  }
+
+  /** stabilizeFromPred: a peer that may be a nearer successor. */
+  async #askNearer(candidate: PeerRef): Promise<Outcome> {
+    const heard = await this.#ask(
+      () => candidate,
+      (from) => steps.stabilizeFromPredecessor(this.#pointers.now, from, this.#options.listLength),
+    );
+    if (heard.kind === 'answer') return heard.next;
+    if (heard.kind === 'later' || !(await this.#options.isGone(candidate))) return undefined;
+    return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
+  }
+
+  /** One step: asks a peer for its pointers and applies them. In the meantime this peer does not show its own. */
+  #ask(whom: () => PeerRef, step: (from: Neighbourhood) => steps.Step): Promise<Heard> {
+    const { transport, log, signal } = this.#options;
+    return this.#pointers.ask(async () => {
+      const peer = whom();
+      if (peer.id === this.#pointers.now.self.id) return { kind: 'later' };
+      try {
+        const from = await neighbourhoodOf(transport, peer, signal);
+        const next = this.#apply(step(from));
+        return { kind: 'answer', next: this.#isKnownTo(from, next) ? nothing : next };
+      } catch (error) {
+        if (!(error instanceof PeerStoreError)) throw error;
+        if (meansNoAnswer(error)) return { kind: 'silent', peer };
+        if (!hasCode(error, 'UNSETTLED')) {
+          log.debug('no use of an answer', { peer: peer.address, error: messageOf(error) });
+        }
+        return { kind: 'later' };
+      }
+    });
+  }
+
+  /**
+   * Whether a notify would say what the other side knows: its answer named this peer as its predecessor. Rectify with
+   * the predecessor itself changes nothing, so leaving the notify out is the same run as one in which it arrived at the
+   * moment of the answer; and when the pointer changes after that moment, the next round's answer shows it.
+   */
+  #isKnownTo({ self: peer, predecessor }: Neighbourhood, next: steps.Next): boolean {
+    return (
+      next.do === 'notify' &&
+      next.peer.id === peer.id &&
+      isSameReference(predecessor, this.#pointers.now.self)
+    );
+  }
+
+  #apply({ state, next }: steps.Step): steps.Next {
+    this.#pointers.become(state);
+    return next;
+  }
+
+  async #notify(peer: PeerRef): Promise<void> {
+    const { transport, log, signal } = this.#options;
+    try {
+      await transport.call(peer, 'notify', { peer: this.#pointers.now.self }, { signal });
+    } catch (error) {
+      log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
+    }
+  }
+
+  async #lives(peer: PeerRef): Promise<boolean> {
+    const { transport, signal, isGone } = this.#options;
+    try {
+      await transport.call(peer, 'ping', {}, { timeoutMs: limits.deathPingTimeoutMs, signal });
+      return true;
+    } catch (error) {
+      return !meansNoAnswer(error) || !(await isGone(peer));
+    }
+  }
+}
