@@ -95,7 +95,7 @@ export class Stabilizer {
   /** rectify: a peer says that it may be our predecessor. */
   async rectify(candidate: PeerRef): Promise<void> {
     const doubted = await this.#pointers.take(() => {
-      const rectified = steps.rectify(this.#pointers.now, candidate);
+      const rectified = steps.rectify(this.#pointers.now, candidate, this.#options.listLength);
       if (rectified === undefined) return this.#pointers.now.predecessor;
       this.#pointers.become(rectified);
       return null;
@@ -105,8 +105,8 @@ export class Stabilizer {
       const state = this.#pointers.now;
       this.#pointers.become(
         isSamePeer(state.predecessor, doubted)
-          ? steps.rectifyAfterPing(state, candidate)
-          : (steps.rectify(state, candidate) ?? state),
+          ? steps.rectifyAfterPing(state, candidate, this.#options.listLength)
+          : (steps.rectify(state, candidate, this.#options.listLength) ?? state),
       );
     });
   }

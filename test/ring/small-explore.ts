@@ -1,6 +1,7 @@
 /** Walks through the worlds of a small model: all of them, nearest first, or at random for long. */
 import type { RingState } from '../../src/ring/state.js';
-import { type Member, ringRules, type Rule } from '../sim/rules.js';
+import { brokenRules, ringRules, type RuleSet } from '../sim/rules.js';
+import type { Member } from '../sim/shape.js';
 import type { Event, SmallModel, World } from './small-model.js';
 
 /** What is taken for granted of crashes: whether the world after one is still within it. */
@@ -29,9 +30,10 @@ export function membersOf(states: readonly (RingState | undefined)[]): readonly 
 export function explore(
   model: SmallModel,
   assumption: Assumption,
-  options: { readonly maxWorlds: number; readonly rules?: Readonly<Record<string, Rule>> },
+  options: { readonly maxWorlds: number; readonly rules?: RuleSet; readonly everybody?: boolean },
 ): Exploration {
   const rules = options.rules ?? ringRules;
+  const view = (world: World) => options.everybody ? model.allStates(world) : model.states(world);
   const start = model.founded();
   const worlds: World[] = [start];
   const cameFrom = [-1];
@@ -42,7 +44,7 @@ export function explore(
   for (let at = 0; at < worlds.length; at += 1) {
     const world = worlds[at]!;
     for (const event of model.events(world)) {
-      if (!isAllowed(model, assumption, world, event)) continue;
+      if (!isAllowed(view, assumption, world, event)) continue;
       steps += 1;
       const key = keyOf(event.world);
       if (seen.has(key)) continue;
@@ -50,7 +52,7 @@ export function explore(
       worlds.push(event.world);
       cameFrom.push(at);
       happened.push(event.what);
-      const verdict = judge(model, event.world, rules, verdicts);
+      const verdict = judge(view(event.world), rules, verdicts);
       if (verdict !== undefined) {
         const story: string[] = [];
         for (let back = worlds.length - 1; back > 0; back = cameFrom[back]!) {
@@ -66,22 +68,20 @@ export function explore(
   return { worlds: worlds.length, steps, isComplete: true, found: undefined };
 }
 
-function isAllowed(model: SmallModel, assumption: Assumption, world: World, event: Event): boolean {
+function isAllowed(view: (world: World) => readonly (RingState | undefined)[], assumption: Assumption, world: World, event: Event): boolean {
   if (event.kind !== 'crash') return true;
-  const after = membersOf(model.states(event.world));
-  const before = membersOf(model.states(world));
+  const after = membersOf(view(event.world));
+  const before = membersOf(view(world));
   if (after.length === before.length) return true; // Somebody on the way in: nothing is assumed of those.
   return after.length > 0 && assumption(after, before);
 }
 
 /** The first broken rule. Rules see the members' pointers only, so each such picture is judged once. */
 function judge(
-  model: SmallModel,
-  world: World,
-  rules: Readonly<Record<string, Rule>>,
+  states: readonly (RingState | undefined)[],
+  rules: RuleSet,
   verdicts: Map<string, readonly [string, string] | undefined>,
 ): readonly [string, string] | undefined {
-  const states = model.states(world);
   const key = states
     .map((state) =>
       state === undefined ? '' : [state.predecessor, ...state.successors].map((p) => p?.address).join(),
@@ -90,10 +90,8 @@ function judge(
   if (verdicts.has(key)) return verdicts.get(key);
   const members = membersOf(states);
   let verdict: readonly [string, string] | undefined;
-  for (const [name, rule] of Object.entries(rules)) {
-    const what = rule(members);
-    if (what === undefined) continue;
-    verdict = [name, what];
+  for (const broken of brokenRules(members, rules)) {
+    verdict = broken;
     break;
   }
   verdicts.set(key, verdict);

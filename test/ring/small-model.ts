@@ -115,6 +115,11 @@ export class SmallModel {
     });
   }
 
+  /** The pointers of everybody, also of those on the way in. */
+  allStates(world: World): readonly (RingState | undefined)[] {
+    return world.map((number) => this.#peers[number]?.state);
+  }
+
   isMember(world: World, place: number): boolean {
     const peer = this.#peers[world[place]!];
     return peer !== undefined && peer.entry === undefined;
@@ -341,8 +346,6 @@ export class SmallModel {
         next.do === 'ask'
           ? this.#protocol.stabilizeFromPredecessorWithoutAnswer(state)
           : this.#protocol.stabilizeWithoutAnswer(state);
-    } else if (other.entry !== undefined) {
-      step = { state, next: nothing };
     } else if (next.do === 'ask') {
       step = this.#protocol.stabilizeFromPredecessor(state, other.state, this.length);
     } else {
