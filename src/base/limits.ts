@@ -64,6 +64,16 @@ export const limits = Object.freeze({
   lookupSteps: 48,
   /** Peers remembered on disk for the next start and for healed partitions. */
   rememberedPeers: 256,
+  /** Peers in the cache of known ones: a ring of that size is known whole, for a MiB of memory; a ring of a million is
+   * crossed in three questions. */
+  knownPeers: 4096,
+  /** Sources that a full cache has at least: one peer's hearsay is a sixteenth of it, so that it takes that many liars
+   * to fill it. */
+  peerSourcesMin: 16,
+  /** Known peers in one answer: the cache of a newcomer is filled by as many peers as {@link peerSourcesMin}. */
+  knownPeersPage: 256,
+  /** Dead peers that are not believed to live again because somebody says so. */
+  gonePeers: 256,
   /** A printable network address: a DNS name (253), a colon and a port. */
   addressBytes: 260,
   /** A zone's name. */
@@ -305,4 +315,14 @@ atMost(
   limits.successorListLength + 1,
   limits.lookupCandidates,
   'the end of a lookup names a whole successor list',
+);
+atMost(
+  limits.knownPeers,
+  limits.peerSourcesMin * limits.knownPeersPage,
+  'a page from each of the fewest sources fills a cache',
+);
+atMost(
+  limits.knownPeersPage * (limits.addressBytes + limits.zoneBytes + 128),
+  limits.frameHeaderBytes,
+  'a page of known peers fits a frame',
 );

@@ -21,7 +21,7 @@ import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
-import { faultIn, firstSuccessor, type Neighbourhood, type RingState } from '../ring/state.js';
+import { faultIn, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { isSameList } from '../ring/successor-list.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
@@ -29,7 +29,6 @@ import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
 import { findPlacePatiently } from './join.js';
 import { isDead } from './liveness.js';
-import { neighbourhoodOf } from './neighbourhood.js';
 import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
@@ -73,7 +72,7 @@ export class Membership {
       isGone: (peer) => this.#isGone(peer),
       signal: this.#ended.signal,
     });
-    this.#routes = new Routes({ ...options, state: () => this.insideState });
+    this.#routes = new Routes({ ...options, pointers: this.#pointers });
   }
 
   /** The pointers as they are at this moment, of a peer that may still be outside. */
@@ -84,6 +83,11 @@ export class Membership {
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
     return this.#routes.fingers;
+  }
+
+  /** Whether this peer has pointers that others may ask for; see pointers.ts for what is between that and being inside. */
+  get hasJoined(): boolean {
+    return this.#pointers.hasJoined;
   }
 
   /** Whether this peer is part of a ring, be it a ring of one. */
@@ -101,7 +105,7 @@ export class Membership {
 
   /**
    * The pointers, for a peer that may base its own on them.
-   * @throws PeerStoreError UNSETTLED while they are about to change, or this peer is outside the ring.
+   * @throws PeerStoreError UNSETTLED while they are about to change, or this peer has not joined.
    */
   settledState(): RingState {
     return this.#pointers.settled;
@@ -116,16 +120,11 @@ export class Membership {
   }
 
   /**
-   * Finds the peer responsible for a key, beginning here. It has said itself that it lives.
-   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring.
+   * Finds the peer responsible for a key, for certain: see LookupOptions.confirm.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, [this.#options.self], signal, { confirm: true });
-  }
-
-  /** From now on this peer is a ring of its own. */
-  beAlone(): void {
-    this.#pointers.enter();
+    return this.#routes.find(key, this.#routes.start, signal, { confirm: true });
   }
 
   /**
@@ -141,22 +140,36 @@ export class Membership {
       signal: this.#ended.signal,
     });
     this.#pointers.become(steps.join(self, member, listLength));
-    this.#pointers.enter();
+    this.#pointers.join();
     remembered.see([member.self, ...member.successors]);
     log.debug('joined', { behind: shortId(member.self.id) });
   }
 
-  /** Whether the ring has taken this peer in: its predecessor names it, where it is now, as its first successor. */
+  /**
+   * Looks whether the ring has taken this peer in: its predecessor, itself inside, names it, where it is now, as its first
+   * successor. From then on it is inside.
+   */
   async isTakenIn(): Promise<boolean> {
     const { predecessor, successors, self } = this.state;
-    if (predecessor === null) return successors.length === 0;
+    if (predecessor === null) {
+      if (successors.length === 0) this.beInside();
+      return this.isInside;
+    }
     try {
-      const from = await neighbourhoodOf(this.#options.transport, predecessor, this.#ended.signal);
-      return isSamePeer(firstSuccessor(from), self);
+      const { transport } = this.#options;
+      const options = { timeoutMs: limits.pointersTimeoutMs, signal: this.#ended.signal };
+      const { response } = await transport.call(predecessor, 'successor', { key: self.id }, options);
+      if (response.found && isSamePeer(response.peers[0], self)) this.beInside();
+      return this.isInside;
     } catch (error) {
       if (error instanceof PeerStoreError) return false;
       throw error;
     }
+  }
+
+  /** From now on this peer counts as taken in, and speaks for its keys. */
+  beInside(): void {
+    this.#pointers.enter();
   }
 
   /** One round of stabilize, and a look whether the predecessor is still there. @returns whether anything is in motion. */
@@ -186,7 +199,7 @@ export class Membership {
   /** Tells the predecessor to ask this peer: its list has changed, or it is new and belongs behind that one. */
   async announce(): Promise<void> {
     const { self, predecessor } = this.state;
-    if (predecessor === null || !this.isInside) return;
+    if (predecessor === null || !this.hasJoined) return;
     const { transport, log } = this.#options;
     try {
       await transport.call(predecessor, 'announce', { peer: self }, { signal: this.#ended.signal });

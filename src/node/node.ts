@@ -284,7 +284,7 @@ export class Node {
         );
       }
     }
-    this.membership.beAlone();
+    this.membership.beInside();
   }
 
   async #untilTakenIn(): Promise<void> {
@@ -296,6 +296,7 @@ export class Node {
         log.warn('the ring has not taken this peer in yet; it serves all the same', {
           id: shortId(this.self.id),
         });
+        this.membership.beInside();
         return;
       }
       await sleep(clock, takenInPollMs);

@@ -4,6 +4,10 @@
  * The corrected protocol is correct only if each step is atomic: the answer of another peer is applied to the state under
  * which it was asked for. So steps take turns, and while one of them waits for an answer that it will apply, the pointers
  * are not shown to those who would base their own on them.
+ *
+ * A peer comes in by two doors. It has joined when it has pointers that others may ask for, so that they can take it in. It
+ * is inside when it has been taken in: its predecessor, itself inside, points to it. Between the two it knows the ring only
+ * as it was told when it joined, and others may have come in since: so it speaks for no key.
  */
 import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
@@ -15,6 +19,7 @@ export class Pointers {
   #state: RingState;
   #lastTurn: Promise<void> = Promise.resolve();
   #isAsking = false;
+  #hasJoined = false;
   #isInside = false;
 
   /** @param onChange told of every change */
@@ -28,7 +33,12 @@ export class Pointers {
     return this.#state;
   }
 
-  /** Whether this peer is part of a ring, be it a ring of one. */
+  /** Whether this peer has pointers that others may ask for. */
+  get hasJoined(): boolean {
+    return this.#hasJoined;
+  }
+
+  /** Whether this peer is known to be part of a ring, be it a ring of one. */
   get isInside(): boolean {
     return this.#isInside;
   }
@@ -39,14 +49,24 @@ export class Pointers {
     return this.#state;
   }
 
-  /** The same. @throws PeerStoreError UNSETTLED also while a step waits for an answer that it will apply. */
+  /**
+   * The pointers, for those who may base their own on them.
+   * @throws PeerStoreError UNSETTLED before this peer has joined, and while a step waits for an answer that it will apply.
+   */
   get settled(): RingState {
+    if (!this.#hasJoined) throw unsettled('this peer is still on its way into the ring');
     if (this.#isAsking) throw unsettled('this peer is just changing its pointers');
-    return this.inside;
+    return this.#state;
+  }
+
+  /** From now on this peer has pointers that others may ask for. */
+  join(): void {
+    this.#hasJoined = true;
   }
 
   /** From now on this peer is part of a ring. */
   enter(): void {
+    this.#hasJoined = true;
     this.#isInside = true;
   }
 

@@ -8,9 +8,10 @@ import { between } from '../ring/interval.js';
 import { lookup, type LookupOptions, type LookupResult } from '../ring/lookup.js';
 import type { PeerRef } from '../ring/peer.js';
 import { type LookupStep, lookupStep } from '../ring/routing.js';
-import { firstSuccessor, type RingState } from '../ring/state.js';
+import { firstSuccessor } from '../ring/state.js';
 import type { Transport } from '../wire/transport.js';
 import { meansNoAnswer } from './liveness.js';
+import type { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 
 export interface RoutesOptions {
@@ -18,8 +19,7 @@ export interface RoutesOptions {
   readonly transport: Transport;
   readonly random: Random;
   readonly remembered: RememberedPeers;
-  /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
-  readonly state: () => RingState;
+  readonly pointers: Pointers;
 }
 
 export class Routes {
@@ -42,15 +42,23 @@ export class Routes {
     this.#fingers.remove(peer.id);
   }
 
-  /** One step of somebody's lookup. */
+  /** Where a lookup of this peer's own begins: here, or, while it is not taken in, with those who may be. */
+  get start(): readonly PeerRef[] {
+    const { pointers, self } = this.#options;
+    if (pointers.isInside) return [self];
+    const { predecessor, successors } = pointers.now;
+    return predecessor === null ? successors : [predecessor, ...successors];
+  }
+
+  /** One step of somebody's lookup. @throws PeerStoreError UNSETTLED while this peer is not taken in. */
   step(key: Id): LookupStep {
-    return lookupStep(this.#options.state(), this.#fingers.peers(), key);
+    return lookupStep(this.#options.pointers.inside, this.#fingers.peers(), key);
   }
 
   /**
    * Finds the peer responsible for a key.
    * @param start peers to begin with
-   * @throws PeerStoreError UNREACHABLE, CANCELLED; UNSETTLED while this peer is outside the ring and begins with itself.
+   * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   find(
     key: Id,
@@ -58,11 +66,11 @@ export class Routes {
     signal: AbortSignal,
     options: Pick<LookupOptions, 'confirm' | 'except'> = {},
   ): Promise<LookupResult> {
-    const { self, transport } = this.#options;
+    const { self, transport, pointers } = this.#options;
     return lookup(key, start, {
       ...options,
       signal,
-      local: (peer) => (peer.id === self.id ? this.step(key) : undefined),
+      local: (peer) => (peer.id === self.id && pointers.isInside ? this.step(key) : undefined),
       ask: async (peer) => {
         try {
           return (await transport.call(peer, 'successor', { key }, { signal })).response;
@@ -77,11 +85,11 @@ export class Routes {
 
   /** Sets the fingers: those that the successor list answers, and one more by a lookup. */
   async fixFingers(signal: AbortSignal): Promise<void> {
-    const beyond = this.#fingers.fillFromSuccessors(this.#options.state());
+    const beyond = this.#fingers.fillFromSuccessors(this.#options.pointers.now);
     if (beyond.length === 0) return;
     this.#nextFinger = (this.#nextFinger + 1) % beyond.length;
     const power = beyond[this.#nextFinger] ?? 0;
-    const { peers } = await this.find(this.#fingers.start(power), [this.#options.self], signal);
+    const { peers } = await this.find(this.#fingers.start(power), this.start, signal);
     this.#fingers.set(power, peers);
   }
 
@@ -105,8 +113,8 @@ export class Routes {
 
   /** A remembered peer that is not in the list. Often one that would be our successor, were it part of our ring. */
   #someoneUnseen(): PeerRef | undefined {
-    const { random, remembered, state } = this.#options;
-    const { predecessor, successors } = state();
+    const { random, remembered, pointers } = this.#options;
+    const { predecessor, successors } = pointers.now;
     const seen = new Set([predecessor?.id, ...successors.map(({ id }) => id)]);
     const unseen = remembered.all().filter(({ id }) => !seen.has(id));
     const nearer = unseen.filter((peer) => this.#isNearer(peer)).slice(0, limits.lookupCandidates);
@@ -115,6 +123,6 @@ export class Routes {
   }
 
   #isNearer(peer: PeerRef): boolean {
-    return between(this.#options.self.id, peer.id, firstSuccessor(this.#options.state()).id);
+    return between(this.#options.self.id, peer.id, firstSuccessor(this.#options.pointers.now).id);
   }
 }

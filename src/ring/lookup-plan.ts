@@ -9,6 +9,11 @@
  * owner, it goes on before the key until everybody between the last peer that answered and the key has been
  * asked: then that peer's list is right, and the first one on it that lives is the owner.
  *
+ * A peer on its way into the ring knows less: it believes in the predecessor and the list that it was given when it
+ * joined, and others may have come in between. So a plan that has to be certain (`confirm`) takes nobody's word alone. It
+ * asks everybody who was named between the nearest peers on both sides of the key that have answered; the first one from
+ * the key on that lives is the owner. In a ring at rest these two name each other, and that costs no further question.
+ *
  * An answer has to come closer: peers that do not lie between the answering peer and the key are ignored, and nobody is
  * asked twice. So a lookup ends, and a confused or hostile peer cannot lead it in circles.
  */
@@ -35,9 +40,14 @@ export interface Finding {
   readonly claimed: boolean;
 }
 
+/**
+ * Why a peer is asked: it is on the `way`; it is the `owner`, if it lives; or, when an owner has said that it is, as a
+ * `check` whether its predecessor agrees.
+ */
+export type Purpose = 'way' | 'owner' | 'check';
+
 export type Move =
-  /** `known`: the peer is known to be the owner, if it lives. */
-  | { readonly do: 'ask'; readonly peer: PeerRef; readonly known: boolean }
+  | { readonly do: 'ask'; readonly peer: PeerRef; readonly purpose: Purpose }
   | { readonly do: 'finish'; readonly finding: Finding }
   /** Nobody is left to ask, and nobody that lives was named. */
   | { readonly do: 'give up' };
@@ -64,6 +74,8 @@ export class LookupPlan {
   /** Who was asked last because a list names it as the owner. */
   #candidate: Id | undefined;
   #finding: Finding | undefined;
+  /** Peers that said that they are responsible, and whom they have for predecessors. */
+  readonly #claims = new Map<Id, Id | undefined>();
 
   /** @param start peers to begin with, in any order */
   constructor(key: Id, start: Iterable<PeerRef>, options: PlanOptions = {}) {
@@ -80,33 +92,52 @@ export class LookupPlan {
   /** What to do now. What comes of a question is to be said with {@link answered} or {@link failed}. */
   next(): Move {
     if (this.#finding !== undefined) return { do: 'finish', finding: this.#finding };
+    return this.#options.confirm === true ? this.#nextToConfirm() : this.#nextToFind();
+  }
+
+  #nextToFind(): Move {
     const sight = this.#bestSight();
     const nearer = this.#isNearestFound ? undefined : this.#nearestWaiting(this.#nearest);
     const named = sight?.after.find(({ id }) => !this.#failed.has(id));
     if (sight !== undefined && named !== undefined) {
-      // While somebody nearer may still be found, only whom the list names first: those behind it are owners only if it
-      // is dead, and that alone does not say that they are.
-      const isWorthAsking = nearer === undefined ? this.#options.confirm === true : named === sight.after[0];
-      if (isWorthAsking && this.#mayAsk(named.id)) {
-        this.#candidate = named.id;
-        return this.#ask(named, nearer === undefined);
-      }
       if (nearer === undefined) return { do: 'finish', finding: this.#findingFrom(sight) };
+      // Only whom the list names first: those behind it are owners only if it is dead, and that alone does not say so.
+      if (named === sight.after[0] && this.#mayAsk(named.id)) return this.#askOwner(named, 'way');
     }
-    const next = nearer ?? this.#nearestWaiting(undefined);
-    return next === undefined ? { do: 'give up' } : this.#ask(next, false);
+    return this.#askOnTheWay(nearer);
+  }
+
+  #nextToConfirm(): Move {
+    const nearer = this.#nearestWaiting(this.#nearest);
+    const named = this.#nearestNamed();
+    if (named === undefined) return this.#askOnTheWay(nearer);
+    const isNamedFirst = named.peer.id === named.by.after[0]?.id;
+    if (this.#mayAsk(named.peer.id) && (nearer === undefined || isNamedFirst)) {
+      return this.#askOwner(named.peer, nearer === undefined ? 'owner' : 'way');
+    }
+    if (nearer !== undefined) {
+      return this.#ask(nearer, this.#claims.get(named.peer.id) === nearer.id ? 'check' : 'way');
+    }
+    const { peers, answeredBy } = this.#findingFrom(named.by);
+    const at = peers.findIndex(({ id }) => id === named.peer.id);
+    return {
+      do: 'finish',
+      finding: { peers: peers.slice(at), answeredBy, claimed: this.#claims.has(named.peer.id) },
+    };
   }
 
   /** A peer has answered. */
   answered(peer: PeerRef, step: LookupStep): void {
     const peers = this.#without(step.peers);
     const claimed = step.found && step.peers[0]?.id === peer.id;
-    if (step.found && (claimed || this.#options.confirm !== true)) {
+    if (step.found && this.#options.confirm !== true) {
       const living = peers.filter(({ id }) => !this.#failed.has(id));
       if (living.length > 0) this.#finding = { peers: living, answeredBy: peer, claimed };
     }
-    if (peer.id === this.#candidate) this.#insertPredecessor(peer, step.predecessor);
-    else if (this.#nearest === undefined || isNearer(peer.id, this.#nearest.id, this.#key)) {
+    if (claimed) this.#claims.set(peer.id, step.predecessor?.id);
+    if (claimed || peer.id === this.#candidate) {
+      this.#insertPredecessor(peer, step.predecessor);
+    } else if (this.#nearest === undefined || isNearer(peer.id, this.#nearest.id, this.#key)) {
       this.#nearest = peer;
       this.#isNearestFound = step.found;
     }
@@ -120,10 +151,31 @@ export class LookupPlan {
     this.#failed.add(peer.id);
   }
 
-  #ask(peer: PeerRef, known: boolean): Move {
+  #askOwner(named: PeerRef, purpose: Purpose): Move {
+    this.#candidate = named.id;
+    return this.#ask(named, purpose);
+  }
+
+  #askOnTheWay(nearer: PeerRef | undefined): Move {
+    const next = nearer ?? this.#nearestWaiting(undefined);
+    return next === undefined ? { do: 'give up' } : this.#ask(next, 'way');
+  }
+
+  /** The first peer from the key on that was named and is not dead, and the best list that names it. */
+  #nearestNamed(): { readonly peer: PeerRef; readonly by: Sight } | undefined {
+    let best: { readonly peer: PeerRef; readonly by: Sight } | undefined;
+    for (const by of this.#sights) {
+      const peer = by.after.find(({ id }) => !this.#failed.has(id));
+      if (peer === undefined) continue;
+      if (best === undefined || isFromOn(this.#key, peer.id, best.peer.id)) best = { peer, by };
+    }
+    return best;
+  }
+
+  #ask(peer: PeerRef, purpose: Purpose): Move {
     this.#waiting.delete(peer.id);
     this.#asked.add(peer.id);
-    return { do: 'ask', peer, known };
+    return { do: 'ask', peer, purpose };
   }
 
   #consider(peer: PeerRef): void {
@@ -135,10 +187,13 @@ export class LookupPlan {
     return !this.#asked.has(id) && this.#options.isTaken?.(id) !== true;
   }
 
-  /** A peer that was asked as the owner knows its predecessor to be nearer behind the key than itself. */
+  /** The predecessor of a peer that lies from the key on is nearer to the key, on this side of it or on the other. */
   #insertPredecessor({ id: named }: PeerRef, predecessor: PeerRef | undefined): void {
     if (predecessor === undefined || predecessor.id === this.#options.except) return;
-    if (!isFromOn(this.#key, predecessor.id, named)) return;
+    if (!isFromOn(this.#key, predecessor.id, named)) {
+      if (this.#options.confirm === true) this.#consider(predecessor);
+      return;
+    }
     for (const sight of this.#sights) {
       const at = sight.after.findIndex(({ id }) => id === named);
       if (at < 0 || sight.after.some(({ id }) => id === predecessor.id)) continue;

@@ -5,7 +5,7 @@
 import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { type Id, shortId } from './identifier.js';
-import { type Finding, LookupPlan, type PlanOptions } from './lookup-plan.js';
+import { type Finding, LookupPlan, type PlanOptions, type Purpose } from './lookup-plan.js';
 import type { PeerRef } from './peer.js';
 import type { LookupStep } from './routing.js';
 
@@ -15,8 +15,9 @@ export interface LookupOptions {
   /** Answers in place of a peer that needs no asking, such as the asker itself. */
   readonly local?: (peer: PeerRef, key: Id) => LookupStep | undefined;
   /**
-   * Whether the answer has to begin with a peer that has answered itself, so that it certainly lives. Without it the word
-   * of the peer before it is enough, which saves a question where the owner is asked next in any case.
+   * Whether the answer has to be certain: it begins with a peer that has answered itself, and nobody who was named lies
+   * before it. Without it the word of one peer is enough, which saves a question or two where the owner is asked next in
+   * any case, and refuses what is not its own.
    */
   readonly confirm?: boolean;
   /** A peer that is neither asked nor named: the asker itself, where it wants to know how the others see its place. */
@@ -30,9 +31,9 @@ export interface LookupResult {
   readonly peers: readonly PeerRef[];
   /** Who gave the answer: the responsible peer itself, or the last one before the key. */
   readonly answeredBy: PeerRef;
-  /** Questions to other peers that were answered, until the owner was known. Whether it lives is not one of them. */
+  /** Questions to other peers that were answered, until the owner was known. To confirm it is not one of them. */
   readonly hops: number;
-  /** Questions to other peers that were not. */
+  /** Questions to other peers that were not, until an owner had answered. */
   readonly failures: number;
 }
 
@@ -75,7 +76,7 @@ class Path {
       const move = this.#plan.next();
       if (move.do === 'finish') return move.finding;
       if (move.do === 'give up') break;
-      lastError = (await this.#ask(move.peer, move.known)) ?? lastError;
+      lastError = (await this.#ask(move.peer, move.purpose)) ?? lastError;
     }
     throw new PeerStoreError(
       'UNREACHABLE',
@@ -86,7 +87,7 @@ class Path {
   }
 
   /** @returns why the peer did not answer, if it did not. */
-  async #ask(peer: PeerRef, known: boolean): Promise<unknown> {
+  async #ask(peer: PeerRef, purpose: Purpose): Promise<unknown> {
     const own = this.#options.local?.(peer, this.#key);
     if (own !== undefined) {
       this.#plan.answered(peer, own);
@@ -94,14 +95,14 @@ class Path {
     }
     try {
       const step = await this.#options.ask(peer, this.#key);
-      if (!known) this.hops += 1;
+      if (purpose === 'way') this.hops += 1;
       this.#plan.answered(peer, step);
       return undefined;
     } catch (error) {
       if (hasCode(error, 'CANCELLED')) throw error;
-      this.failures += 1;
-      // Who is busy lives: it says nothing of the others, and stays the owner if it is named as such.
-      if (!hasCode(error, 'BUSY')) this.#plan.failed(peer);
+      if (purpose !== 'check') this.failures += 1;
+      // Who is busy, or on its way in, lives: it says nothing of the others, and stays the owner if it is named as such.
+      if (!hasCode(error, 'BUSY', 'UNSETTLED')) this.#plan.failed(peer);
       return error;
     }
   }

@@ -22,7 +22,7 @@ export interface LookupStep {
    * first one that lives.
    */
   readonly after?: readonly PeerRef[];
-  /** Where nothing was found: the answering peer's predecessor. A peer that is asked as the owner says who is nearer. */
+  /** The answering peer's predecessor. A peer that is asked as the owner says so who is nearer. */
   readonly predecessor?: PeerRef;
 }
 
@@ -34,18 +34,19 @@ export interface LookupStep {
 export function lookupStep(state: RingState, others: Iterable<PeerRef>, key: Id): LookupStep {
   const { self, predecessor, successors } = state;
   const [head] = successors;
+  const before = predecessor === null ? {} : { predecessor };
   // The whole ring, as long as nobody has joined it by stabilize: a newcomer that only notified is no member yet.
   if (head === undefined) return { found: true, peers: [self] };
   if (predecessor !== null && inHalfOpen(predecessor.id, key, self.id)) {
-    return { found: true, peers: [self, ...successors] };
+    return { found: true, peers: [self, ...successors], ...before };
   }
-  if (inHalfOpen(self.id, key, head.id)) return { found: true, peers: ringFrom(state, 0) };
+  if (inHalfOpen(self.id, key, head.id)) return { found: true, peers: ringFrom(state, 0), ...before };
   const at = indexOfOwner(state, key);
   return {
     found: false,
     peers: closestBefore(self.id, [...successors, ...others], key, limits.lookupCandidates),
     ...(at < 0 ? {} : { after: ringFrom(state, at) }),
-    ...(predecessor === null ? {} : { predecessor }),
+    ...before,
   };
 }
 

@@ -198,6 +198,20 @@ describe('lookup: the word of whom', () => {
     expect((await find(states, 10, 17, { confirm: true })).places[0]).to.equal(20);
   });
 
+  it('is not misled by newcomers that believe in the list they were given when they joined', async () => {
+    // 50 and 60 joined behind 10 when it was alone; meanwhile the ring is 10 - 30 - 40, and 55 lies between them.
+    const ring = new Map<number, RingState>([
+      [10, { self: peerAt(10), predecessor: peerAt(60), successors: [30, 40].map(peerAt) }],
+      [30, { self: peerAt(30), predecessor: peerAt(10), successors: [40, 10].map(peerAt) }],
+      [40, { self: peerAt(40), predecessor: peerAt(30), successors: [10, 30].map(peerAt) }],
+      [60, { self: peerAt(60), predecessor: peerAt(10), successors: [10].map(peerAt) }],
+    ]);
+    const ask = (peer: PeerRef, key: Id) =>
+      Promise.resolve(lookupStep(ring.get(parseInt(peer.id, 16))!, [], key));
+    const { peers } = await lookup(idAt(20), [peerAt(60)], { confirm: true, ask });
+    expect(peers[0]).to.deep.equal(peerAt(30));
+  });
+
   it('keeps an owner that is busy', async () => {
     const states = pointers({ 10: [30, [20, 30]], 20: [10, [30, 10]], 30: [20, [10, 20]] });
     expect((await find(states, 10, 15, { confirm: true }, [20])).places[0]).to.equal(20);
@@ -252,6 +266,7 @@ describe('a lookup step', () => {
       expect(lookupStep(state, [peerAt(11)], idAt(key))).to.deep.equal({
         found: true,
         peers: names.map(peerAt),
+        predecessor: peerAt(5),
       });
     });
   }

@@ -10,6 +10,7 @@ import { PeerStoreError } from '../../src/base/errors.js';
 import { type Id, idFromBytes, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
 import type { LookupResult } from '../../src/ring/lookup.js';
+import { Crashed } from './machine.js';
 import type { SimulatedPeer } from './peer.js';
 import type { LookupFigures } from './scenario.js';
 import type { World } from './world.js';
@@ -39,21 +40,22 @@ export class CheckedLookups {
 
   /** A random key looked up by a peer. */
   random(peer: SimulatedPeer): Promise<void> {
-    return this.by(idFromBytes(this.#world.random.bytes(32)), () => peer.node.membership);
+    const key = idFromBytes(this.#world.random.bytes(32));
+    return this.check(key, () => peer.unlessItCrashes(peer.node.membership.lookup(key)));
   }
 
   /**
    * Looks a key up and checks the answer. An answer that was true at no moment is a violation; one that names nobody
    * who lives, and none at all, is a lookup that failed.
    */
-  async by(key: Id, seeker: () => { lookup(key: Id): Promise<LookupResult> }): Promise<void> {
+  async check(key: Id, lookup: () => Promise<LookupResult>): Promise<void> {
     const { clock } = this.#world;
     const sinceMs = clock.monotonicMs();
     const open: Open = { key, owners: new Set() };
     this.#note(open);
     this.#open.add(open);
     try {
-      const { peers, hops, failures } = await seeker().lookup(key);
+      const { peers, hops, failures } = await lookup();
       const at = peers.findIndex(({ id }) => this.#livedSince(id, sinceMs));
       const answer = peers[at];
       if (answer === undefined) {
@@ -71,6 +73,8 @@ export class CheckedLookups {
       }
       this.#figures.answered(hops, failures + at);
     } catch (error) {
+      // Nobody is there any more to be told.
+      if (error instanceof Crashed) return;
       if (!(error instanceof PeerStoreError)) throw error;
       this.#figures.failed();
     } finally {

@@ -8,6 +8,9 @@ import type { Identity } from '../../src/wire/identity.js';
 import type { MemoryNetwork } from '../../src/wire/memory.js';
 import type { Listener, Transport } from '../../src/wire/transport.js';
 
+/** What was under way in a process that crashed. */
+export class Crashed extends Error {}
+
 /** One process, from its start to its end. */
 export class Machine {
   readonly clock: Clock;
@@ -26,7 +29,7 @@ export class Machine {
     this.#network = network;
     this.#onTimer = onTimer;
     this.#crashed = new Promise((_, reject) => {
-      this.#tellCrash = () => reject(new Error('the process crashed'));
+      this.#tellCrash = () => reject(new Crashed('the process crashed'));
     });
     this.#crashed.catch(() => undefined);
     this.clock = {
@@ -34,6 +37,11 @@ export class Machine {
       monotonicMs: () => clock.monotonicMs(),
       setTimer: (delayMs, action) => this.#setTimer(clock, delayMs, action),
     };
+  }
+
+  /** Whether it stands still. */
+  get isPaused(): boolean {
+    return this.#held !== undefined;
   }
 
   /** Its connections. */
@@ -82,7 +90,7 @@ export class Machine {
     for (const listener of this.#listeners) void listener.close(0);
   }
 
-  /** What the world waits for of this process. @throws Error when it crashes first. */
+  /** What the world waits for of this process. @throws Crashed when it crashes first. */
   unlessItCrashes<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#crashed]);
   }
