@@ -5,6 +5,7 @@
  * is one number for each place of the circle, which stands for everything that the peer there knows: so worlds are
  * cheap to compare, and the effect of a step is computed once.
  */
+import { type Acquaintance, meet, missed, noAcquaintance, strangers } from '../../src/ring/entry.js';
 import type { Id } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import { aloneState, firstSuccessor, type RingState, seesWholeRing } from '../../src/ring/state.js';
@@ -30,22 +31,25 @@ export type Protocol = Pick<
   Pick<typeof wholeRing, 'takeIn' | 'without'> & {
     /** Whether a newcomer introduces itself to everybody before it is a member. */
     readonly introduces: boolean;
-    /** Whether it asks once more whether there is somebody whom it does not know. */
+    /** Whether it asks its witness once more before it counts itself in. */
     readonly asksAgain: boolean;
     /** Whether it notices that the one whom it asks has restarted in between. */
     readonly knowsLives: boolean;
   };
 
-export const production: Protocol = { ...steps, ...wholeRing, introduces: true, asksAgain: true, knowsLives: true };
+export const production: Protocol = {
+  ...steps,
+  ...wholeRing,
+  introduces: true,
+  asksAgain: true,
+  knowsLives: true,
+};
 
-/** A newcomer on its way in, by places as bits. */
+/** A newcomer on its way in. */
 interface Entry {
   /** The member that let it in; {@link nowhere} once that one has crashed. */
   readonly witness: number;
-  /** Whom it has introduced itself to, or found dead. */
-  readonly told: number;
-  /** Whom it has heard of. */
-  readonly heard: number;
+  readonly known: Acquaintance;
 }
 
 const nowhere = -1;
@@ -68,7 +72,13 @@ export const nobody = 0;
 export interface Event {
   readonly what: string;
   readonly world: World;
-  readonly kind: 'step' | 'enter' | 'crash';
+  /**
+   * `enter`: a peer starts, or begins its way in again. `entry`: it goes on. `ask`: one step of stabilize or rectify.
+   * `miss`: somebody is found dead. `end`: somebody crashes or leaves.
+   */
+  readonly kind: 'enter' | 'entry' | 'ask' | 'miss' | 'end';
+  /** Whose step it is. */
+  readonly place: number;
 }
 
 type Effect = readonly [self: number, other: number];
@@ -120,6 +130,7 @@ export class SmallModel {
     return world.map((number) => this.#peers[number]?.state);
   }
 
+  /** Whether a member is at a place. */
   isMember(world: World, place: number): boolean {
     const peer = this.#peers[world[place]!];
     return peer !== undefined && peer.entry === undefined;
@@ -127,20 +138,61 @@ export class SmallModel {
 
   /** Everything that can happen next. */
   *events(world: World): Generator<Event> {
-    for (let place = 0; place < this.places; place += 1) {
-      const peer = this.#peers[world[place]!];
-      if (peer === undefined) {
-        yield* this.#beginnings(world, place);
-        continue;
+    for (let place = 0; place < this.places; place += 1) yield* this.#eventsAt(world, place);
+  }
+
+  /** Everybody does once what is to be done: a round of upkeep, and the whole way in. */
+  round(world: World): World {
+    let now = world;
+    const take = (place: number, kind: Event['kind'], times: number): void => {
+      for (let time = 0; time < times; time += 1) {
+        const event = [...this.#eventsAt(now, place)].find((one) => one.kind === kind);
+        if (event === undefined) return;
+        now = event.world;
       }
-      yield { kind: 'crash', what: `${names[place]} crashes`, world: this.#crashed(world, place) };
-      if (peer.entry === undefined) yield* this.#stepsOf(world, place);
-      else yield* this.#entryOf(world, place, peer.entry);
+    };
+    for (let place = 0; place < this.places; place += 1) {
+      if (this.#peers[world[place]!] === undefined) continue;
+      take(place, 'enter', 1);
+      take(place, 'entry', 2 * this.places);
+      take(place, 'ask', 3);
+      take(place, 'miss', this.places);
     }
+    return now;
+  }
+
+  /** The world in letters, for a person. */
+  describe(world: World): string {
+    const letters = (peers: readonly PeerRef[]): string =>
+      peers.map((peer) => names[this.#at(peer)]).join('');
+    return world
+      .flatMap((number, place) => {
+        const peer = this.#peers[number];
+        if (peer === undefined) return [];
+        const { predecessor, successors } = peer.state;
+        const before = predecessor === null ? '-' : letters([predecessor]);
+        return [
+          `${before}<${names[place]}${peer.entry === undefined ? '' : '?'}>${letters(successors) || '-'}`,
+        ];
+      })
+      .join('  ');
+  }
+
+  *#eventsAt(world: World, place: number): Generator<Event> {
+    const peer = this.#peers[world[place]!];
+    if (peer === undefined) {
+      yield* this.#beginnings(world, place);
+      return;
+    }
+    yield* this.#stepsOf(world, place);
+    if (peer.entry !== undefined) yield* this.#entryOf(world, place, peer.entry);
+    yield { kind: 'end', place, what: `${names[place]} crashes`, world: this.#crashed(world, place) };
+    if (peer.entry === undefined)
+      yield { kind: 'end', place, what: `${names[place]} leaves`, world: this.#left(world, place) };
   }
 
   /** A member tells its neighbours that it leaves, and is gone. */
-  leave(world: World, place: number): World {
+  #left(world: World, place: number): World {
     const { state } = this.#peers[world[place]!]!;
     let next = this.#crashed(world, place);
     for (const neighbour of [state.predecessor, state.successors[0]]) {
@@ -154,46 +206,6 @@ export class SmallModel {
       );
     }
     return next;
-  }
-
-  /** One step of a member after the other, each as far as it goes: what time brings when nothing else happens. */
-  round(world: World): World {
-    let next = world;
-    for (let place = 0; place < this.places; place += 1) {
-      for (const { kind, world: after, what } of this.#roundOf(next, place)) {
-        if (kind === 'step' && what !== '') next = after;
-      }
-    }
-    return next;
-  }
-
-  /** The world in letters, for a person. */
-  describe(world: World): string {
-    const letters = (peers: readonly PeerRef[]): string => peers.map((peer) => names[this.#at(peer)]).join('');
-    return world
-      .flatMap((number, place) => {
-        const peer = this.#peers[number];
-        if (peer === undefined) return [];
-        const { predecessor, successors } = peer.state;
-        const before = predecessor === null ? '-' : letters([predecessor]);
-        return [`${before}<${names[place]}${peer.entry === undefined ? '' : '?'}>${letters(successors) || '-'}`];
-      })
-      .join('  ');
-  }
-
-  *#roundOf(world: World, place: number): Generator<Event> {
-    let now = world;
-    for (let step = 0; step < 3 * this.places; step += 1) {
-      const peer = this.#peers[now[place]!];
-      if (peer === undefined || peer.entry !== undefined) return;
-      const before = now;
-      for (const event of this.#stepsOf(now, place)) {
-        now = event.world;
-        yield event;
-        break;
-      }
-      if (before === now) return;
-    }
   }
 
   /** Newcomers that had it for their witness have to begin again: should it come back, it remembers nothing. */
@@ -214,6 +226,7 @@ export class SmallModel {
       if (effect[0] === nobody) continue;
       yield {
         kind: 'enter',
+        place,
         what: `${names[place]} asks ${names[at]} to let it in`,
         world: replaced(replaced(world, place, effect[0]), at, effect[1]),
       };
@@ -221,28 +234,52 @@ export class SmallModel {
   }
 
   *#entryOf(world: World, place: number, entry: Entry): Generator<Event> {
+    const number = world[place]!;
+    const { state } = this.#peers[number]!;
+    const before = state.predecessor === null ? nowhere : this.#at(state.predecessor);
+    // The ring has outgrown the lists meanwhile: then who is taken in is in.
+    if (!seesWholeRing(state) && before !== nowhere && this.isMember(world, before)) {
+      const [head] = this.#peers[world[before]!]!.state.successors;
+      const self = this.#number({ ...this.#peers[number]!, entry: undefined });
+      if (head?.id === state.self.id) {
+        yield {
+          kind: 'entry',
+          place,
+          what: `${names[place]} is taken in`,
+          world: replaced(world, place, self),
+        };
+        return;
+      }
+    }
+    if (!this.#protocol.asksAgain && strangers(entry.known).length === 0) {
+      const self = this.#number({ ...this.#peers[number]!, entry: undefined });
+      yield { kind: 'entry', place, what: `${names[place]} is done`, world: replaced(world, place, self) };
+      return;
+    }
     if (entry.witness === nowhere || !this.isMember(world, entry.witness)) {
       yield* this.#beginnings(world, place);
       return;
     }
-    const number = world[place]!;
-    const missing = entry.heard & ~entry.told;
-    for (let at = 0; at < this.places; at += 1) {
-      if ((missing & (1 << at)) === 0) continue;
+    const missing = strangers(entry.known).map((peer) => this.#at(peer));
+    for (const at of missing) {
       const [self, other] = this.#effect(`introduce${at}`, number, world[at]!, () =>
         this.#introduce(number, at, world[at]!),
       );
       yield {
-        kind: 'step',
+        kind: 'entry',
+        place,
         what: `${names[place]} introduces itself to ${names[at]}`,
         world: replaced(replaced(world, place, self), at, other),
       };
     }
-    if (missing !== 0) return;
+    if (missing.length > 0) return;
     const { witness } = entry;
-    const [self] = this.#effect('finish', number, world[witness]!, () => this.#finish(number, world[witness]!));
+    const [self] = this.#effect('finish', number, world[witness]!, () =>
+      this.#finish(number, world[witness]!),
+    );
     yield {
-      kind: 'step',
+      kind: 'entry',
+      place,
       what: `${names[place]} asks ${names[witness]} whom else there is`,
       world: replaced(world, place, self),
     };
@@ -260,7 +297,7 @@ export class SmallModel {
       );
       if (self !== number) {
         const world1 = replaced(world, place, self);
-        yield { kind: 'step', what: `${letter} asks ${names[at]} (${what})`, world: world1 };
+        yield { kind: 'ask', place, what: `${letter} asks ${names[at]} (${what})`, world: world1 };
       }
     } else if (next.do === 'notify') {
       const at = this.#at(next.peer);
@@ -270,7 +307,8 @@ export class SmallModel {
         this.#notify(number, world[at]!, isDead),
       );
       yield {
-        kind: 'step',
+        kind: 'ask',
+        place,
         what: `${letter} notifies ${names[at]}`,
         world: replaced(replaced(world, at, other), place, self),
       };
@@ -278,14 +316,20 @@ export class SmallModel {
     const { predecessor } = state;
     if (predecessor !== null && world[this.#at(predecessor)] === nobody) {
       const after = this.#changed(number, this.#protocol.forgetPredecessor(state));
-      yield { kind: 'step', what: `${letter} misses its predecessor`, world: replaced(world, place, after) };
+      yield {
+        kind: 'miss',
+        place,
+        what: `${letter} misses its predecessor`,
+        world: replaced(world, place, after),
+      };
     }
     for (const peer of state.successors.slice(1)) {
       if (world[this.#at(peer)] !== nobody) continue;
       const after = this.#changed(number, this.#protocol.forgetMember(state, peer.id));
       if (after === number) continue;
       yield {
-        kind: 'step',
+        kind: 'miss',
+        place,
         what: `${letter} misses ${names[this.#at(peer)]}`,
         world: replaced(world, place, after),
       };
@@ -293,7 +337,8 @@ export class SmallModel {
   }
 
   #begin(place: number, at: number, memberNumber: number): Effect {
-    const { protocol, length } = { protocol: this.#protocol, length: this.length };
+    const protocol = this.#protocol;
+    const { length } = this;
     const self = this.#ref(place);
     const member = this.#peers[memberNumber]!;
     const seen = protocol.without(member.state, self.id);
@@ -303,7 +348,7 @@ export class SmallModel {
     const state = protocol.join(self, seen, length);
     const entry =
       protocol.introduces && isWhole
-        ? { witness: at, told: 1 << at, heard: this.#bits(seen.successors) }
+        ? { witness: at, known: meet(noAcquaintance(self.id), seen) }
         : undefined;
     const taken = protocol.introduces ? protocol.takeIn(member.state, self, length) : member.state;
     return [this.#number({ state, next: nothing, entry }), this.#changed(memberNumber, taken)];
@@ -313,17 +358,17 @@ export class SmallModel {
     const peer = this.#peers[number]!;
     const { state } = peer;
     const entry = peer.entry!;
-    const told = entry.told | (1 << at);
     const other = this.#peers[otherNumber];
     if (other === undefined) {
-      const without = this.#protocol.forgetMember(state, this.#ref(at).id);
-      return [this.#number({ ...peer, state: without, entry: { ...entry, told } }), otherNumber];
+      const dead = this.#ref(at).id;
+      const without = this.#protocol.forgetMember(state, dead);
+      const known = missed(entry.known, dead);
+      return [this.#number({ ...peer, state: without, entry: { ...entry, known } }), otherNumber];
     }
     const seen = this.#protocol.without(other.state, state.self.id);
-    const heard = entry.heard | this.#bits(seen.successors);
-    const known = this.#protocol.takeIn(state, other.state.self, this.length);
+    const taken = this.#protocol.takeIn(state, other.state.self, this.length);
     return [
-      this.#number({ ...peer, state: known, entry: { ...entry, told, heard } }),
+      this.#number({ ...peer, state: taken, entry: { ...entry, known: meet(entry.known, seen) } }),
       this.#changed(otherNumber, this.#protocol.takeIn(other.state, state.self, this.length)),
     ];
   }
@@ -332,13 +377,13 @@ export class SmallModel {
     const peer = this.#peers[number]!;
     const entry = peer.entry!;
     const seen = this.#protocol.without(this.#peers[witnessNumber]!.state, peer.state.self.id);
-    const heard = entry.heard | this.#bits(seen.successors);
-    const isDone = !this.#protocol.asksAgain || (heard & ~entry.told) === 0;
-    return [this.#number({ ...peer, entry: isDone ? undefined : { ...entry, heard } }), witnessNumber];
+    const known = meet(entry.known, seen);
+    const isDone = strangers(known).length === 0;
+    return [this.#number({ ...peer, entry: isDone ? undefined : { ...entry, known } }), witnessNumber];
   }
 
   #ask(number: number, otherNumber: number): Effect {
-    const { state, next } = this.#peers[number]!;
+    const { state, next, entry } = this.#peers[number]!;
     const other = this.#peers[otherNumber];
     let step: steps.Step;
     if (other === undefined) {
@@ -352,7 +397,7 @@ export class SmallModel {
       step = this.#protocol.stabilize(state, other.state, this.length);
     }
     const todo = step.next.do === 'enter again' ? nothing : step.next;
-    return [this.#number({ state: step.state, next: todo, entry: undefined }), otherNumber];
+    return [this.#number({ state: step.state, next: todo, entry }), otherNumber];
   }
 
   #notify(number: number, otherNumber: number, isPredecessorDead: boolean): Effect {
@@ -393,7 +438,9 @@ export class SmallModel {
       predecessor === null ? '-' : this.#at(predecessor),
       successors.map((other) => this.#at(other)).join(),
       'peer' in next ? `${next.do}${this.#at(next.peer)}` : '',
-      entry === undefined ? '' : `${entry.witness},${entry.told},${entry.heard}`,
+      entry === undefined
+        ? ''
+        : `${entry.witness},${this.#bits(entry.known.met)},${this.#bits(entry.known.heard.keys())}`,
     ].join(';');
     let number = this.#numbers.get(key);
     if (number === undefined) {
@@ -404,8 +451,10 @@ export class SmallModel {
     return number;
   }
 
-  #bits(peers: readonly PeerRef[]): number {
-    return peers.reduce((bits, peer) => bits | (1 << this.#at(peer)), 0);
+  #bits(ids: Iterable<Id>): number {
+    let bits = 0;
+    for (const id of ids) bits |= 1 << this.#placeOf.get(id)!;
+    return bits;
   }
 
   #ref(place: number): PeerRef {
