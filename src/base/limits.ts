@@ -90,11 +90,31 @@ export const limits = Object.freeze({
   unsettledRetryMs: 50,
   /** The deadline of a question for a peer's pointers: the asker's own are not shown in the meantime. */
   pointersTimeoutMs: 1500,
-  /** Questions to a silent peer before it counts as dead for routing, their deadline, and the pause before each: a peer
-   * whose process is gone is dropped within a second, one that is silent within six. */
-  deathPings: 3,
-  deathPingTimeoutMs: 1500,
-  deathPingPauseMs: 300,
+  /** How long a peer is waited for that is only to show that it lives: many round trips of the slowest link. */
+  pingTimeoutMs: 1500,
+  /** How long a suspect may be silent before it counts as dead for routing: a pause of a few seconds costs nobody its place. */
+  suspicionMs: 5 * second,
+  /** The same for one that calls others and answers nobody: it lives, and may be slow; but nobody can be sent to it. */
+  suspicionOfCallersMs: 30 * second,
+  /** The pause between the rounds of an inquiry. */
+  inquiryPauseMs: 300,
+  /** Rounds in a row in which nobody is at the suspect's address, before it is dead: two pauses, for one that restarts. */
+  inquiryRefusals: 3,
+  /** Witnesses asked in each round: that three at random are all cut off from a live suspect is rare (SWIM's k). */
+  witnesses: 3,
+  /** How long a witness may take: its own question and the way there and back. */
+  testimonyTimeoutMs: 2500,
+  /** Suspects that a peer asks for others at once. Each costs one question; a worker of the ring's lane waits for it. */
+  testimoniesAtOnce: 16,
+  /** How long a finding holds: a witness's word, and that a peer was not there. Then it is looked into again. */
+  doubtMs: 30 * second,
+  /** How many times longer a peer waits for others when its own health is bad (Lifeguard's S). */
+  healthMultiplierMax: 8,
+  /** A timer that fires this late means that the process stood still; so long after, it may be behind with its answers. */
+  healthLateMs: 1 * second,
+  healthPauseMs: 10 * second,
+  /** Somebody who answered so lately shows that our questions get through: a round of an inquiry. */
+  healthAnswerMs: 3 * second,
   /** Successors behind a silent one that are asked at the same time whether they live: neighbours often fail together. */
   suspectsAtOnce: 4,
   /** Entries that a newcomer asks at once; silent ones among many remembered peers cost one wait together. */
@@ -293,6 +313,16 @@ atMost(
   2 * limits.certificateBytes + KiB,
   limits.strangerFrameBytes,
   "an Enroll's answer is no longer than its frame",
+);
+atMost(
+  limits.pingTimeoutMs,
+  limits.testimonyTimeoutMs,
+  'a witness can wait for the suspect while it is waited for',
+);
+atMost(
+  limits.testimonyTimeoutMs + limits.inquiryPauseMs,
+  limits.healthAnswerMs,
+  "a witness's answer in each round shows that questions get through",
 );
 atMost(limits.rememberedPeers, limits.pooledConnections, 'every remembered peer can be called at once');
 atMost(limits.chunkMaxBytes + KiB, limits.blockBytes, 'a sealed chunk fits a block');

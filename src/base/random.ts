@@ -52,3 +52,13 @@ export function randomFraction(random: Random): number {
 export function jittered(random: Random, value: number, share: number): number {
   return value * (1 - share + 2 * share * randomFraction(random));
 }
+
+/** The same items in random order (Fisher and Yates). */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const list = [...items];
+  for (let at = list.length - 1; at > 0; at -= 1) {
+    const other = random.below(at + 1);
+    [list[at], list[other]] = [list[other] as T, list[at] as T];
+  }
+  return list;
+}

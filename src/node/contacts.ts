@@ -8,14 +8,24 @@ import { limits } from '../base/limits.js';
 import type { Id } from '../ring/identifier.js';
 import type { Transport } from '../wire/transport.js';
 import { meansNoAnswer } from './liveness.js';
+import type { LocalHealth } from './local-health.js';
+
+/** When a peer was last heard, and when it last answered a question of ours, on the clock that only grows. */
+interface Contact {
+  readonly heardAtMs: number;
+  readonly answeredAtMs: number;
+}
 
 export class Contacts {
   readonly #clock: Clock;
+  readonly #health: LocalHealth;
   /** Heard last is last in the map; the first ones are forgotten when there are too many. */
-  readonly #heardAtMs = new Map<Id, number>();
+  readonly #contacts = new Map<Id, Contact>();
 
-  constructor(clock: Clock) {
+  /** @param health is told what becomes of our own questions */
+  constructor(clock: Clock, health: LocalHealth) {
     this.#clock = clock;
+    this.#health = health;
   }
 
   /** The same transport, on which everything that comes from another peer is noted. */
@@ -24,35 +34,47 @@ export class Contacts {
       call: async (to, method, request, options) => {
         try {
           const reply = await transport.call(to, method, request, options);
-          if (to.id !== undefined) this.hear(to.id);
+          this.#answered(to.id);
           return reply;
         } catch (error) {
-          if (to.id !== undefined && isRefusal(error)) this.hear(to.id);
+          if (isRefusal(error)) this.#answered(to.id);
+          else if (to.id !== undefined && meansNoAnswer(error)) this.#health.unanswered(to.id);
           throw error;
         }
       },
       listen: (address, dispatch) =>
         transport.listen(address, (call) => {
-          if (call.caller.kind === 'peer') for (const id of call.caller.ids) this.hear(id);
+          if (call.caller.kind === 'peer') for (const id of call.caller.ids) this.#note(id, false);
           return dispatch(call);
         }),
       close: () => transport.close(),
     };
   }
 
-  /** Notes a sign of life. */
-  hear(id: Id): void {
-    this.#heardAtMs.delete(id);
-    this.#heardAtMs.set(id, this.#clock.monotonicMs());
-    if (this.#heardAtMs.size <= limits.contacts) return;
-    const [oldest] = this.#heardAtMs.keys();
-    if (oldest !== undefined) this.#heardAtMs.delete(oldest);
-  }
-
   /** For how long nothing has been heard of a peer, in milliseconds; Infinity when nothing ever was. */
   silentMs(id: Id): number {
-    const heardAtMs = this.#heardAtMs.get(id);
-    return heardAtMs === undefined ? Infinity : this.#clock.monotonicMs() - heardAtMs;
+    return this.#clock.monotonicMs() - (this.#contacts.get(id)?.heardAtMs ?? -Infinity);
+  }
+
+  /** For how long a peer has answered no question of ours, in milliseconds; Infinity when it never did. */
+  unansweredMs(id: Id): number {
+    return this.#clock.monotonicMs() - (this.#contacts.get(id)?.answeredAtMs ?? -Infinity);
+  }
+
+  /** Somebody has answered; it is not known who where only the address was. */
+  #answered(id: Id | undefined): void {
+    this.#health.answered();
+    if (id !== undefined) this.#note(id, true);
+  }
+
+  #note(id: Id, hasAnswered: boolean): void {
+    const heardAtMs = this.#clock.monotonicMs();
+    const answeredAtMs = hasAnswered ? heardAtMs : (this.#contacts.get(id)?.answeredAtMs ?? -Infinity);
+    this.#contacts.delete(id);
+    this.#contacts.set(id, { heardAtMs, answeredAtMs });
+    if (this.#contacts.size <= limits.contacts) return;
+    const [oldest] = this.#contacts.keys();
+    if (oldest !== undefined) this.#contacts.delete(oldest);
   }
 }
 

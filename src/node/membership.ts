@@ -16,7 +16,7 @@ import type { Clock } from '../base/clock.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import type { Random } from '../base/random.js';
+import { type Random, shuffled } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
@@ -28,11 +28,13 @@ import type { Endpoint, Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
 import { findPlacePatiently } from './join.js';
-import { isDead } from './liveness.js';
+import { Liveness, type Verdict } from './liveness.js';
+import type { LocalHealth } from './local-health.js';
 import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
 import { Stabilizer } from './stabilizer.js';
+import { Witness } from './witness.js';
 
 export interface MembershipOptions {
   readonly self: PeerRef;
@@ -42,20 +44,23 @@ export interface MembershipOptions {
   readonly log: Logger;
   readonly remembered: RememberedPeers;
   readonly contacts: Contacts;
+  readonly health: LocalHealth;
   /** Entries of a successor list. */
   readonly listLength: number;
   /** A predecessor that was silent for this long is asked whether it lives: longer than it may take between rounds. */
   readonly predecessorSilentMs: number;
   /** Told of every change of the pointers. */
   readonly onChange: (before: RingState, after: RingState) => void;
-  /** Told of every neighbour that was found dead. */
-  readonly onGone?: (peer: PeerRef) => void;
+  /** Told of every suspicion and what became of it. */
+  readonly onVerdict: (verdict: Verdict) => void;
 }
 
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #routes: Routes;
   readonly #pointers: Pointers;
+  readonly #liveness: Liveness;
+  readonly #witness: Witness;
   readonly #stabilizer: Stabilizer;
   readonly #errands: Errands;
   readonly #ended = new AbortController();
@@ -66,11 +71,19 @@ export class Membership {
     this.#errands = new Errands(options.log);
     // Every question that is under way listens to it: those of errands, and the handful of the rounds.
     setMaxListeners(2 * limits.errands, this.#ended.signal);
+    const { signal } = this.#ended;
+    this.#liveness = new Liveness({
+      ...options,
+      witnesses: (suspect) => this.#witnesses(suspect),
+      onVerdict: (verdict) => this.#onVerdict(verdict),
+      signal,
+    });
+    this.#witness = new Witness({ ...options, knows: (peer) => this.#knows(peer) });
     this.#stabilizer = new Stabilizer({
       ...options,
       pointers: this.#pointers,
-      isGone: (peer) => this.#isGone(peer),
-      signal: this.#ended.signal,
+      liveness: this.#liveness,
+      signal,
     });
     this.#routes = new Routes({ ...options, pointers: this.#pointers });
   }
@@ -218,7 +231,24 @@ export class Membership {
   doubt(peer: PeerRef): void {
     if (peer.id === this.state.self.id) return;
     this.#errands.run('doubt', peer, async () => {
-      await this.#isGone(peer);
+      await this.#liveness.lives(peer);
+    });
+  }
+
+  /**
+   * Another peer cannot reach a suspect: asks that one in its stead.
+   * @returns whether it answered.
+   * @throws PeerStoreError NOT_FOUND when this peer does not know the suspect, BUSY when it asks for too many already.
+   */
+  testify(suspect: PeerRef, accuser: PeerRef, signal: AbortSignal): Promise<boolean> {
+    return this.#witness.testify(suspect, accuser, signal);
+  }
+
+  /** Another peer cannot reach this one: it is shown that this one lives. Answered at once, done in turn. */
+  accused(accuser: PeerRef): void {
+    if (!this.#knows(accuser)) return;
+    this.#errands.run('accusation', accuser, async () => {
+      await this.#liveness.answers(accuser);
     });
   }
 
@@ -284,12 +314,35 @@ export class Membership {
     );
   }
 
-  async #isGone(peer: PeerRef): Promise<boolean> {
-    const { transport, clock, log, onGone } = this.#options;
-    if (!(await isDead(transport, clock, peer, this.#ended.signal))) return false;
-    this.#routes.forget(peer);
-    log.info('a peer is gone', { peer: shortId(peer.id), address: peer.address });
-    onGone?.(peer);
-    return true;
+  #onVerdict(verdict: Verdict): void {
+    const { log, onVerdict } = this.#options;
+    if (verdict.verdict === 'dead') {
+      const { id, address } = verdict.peer;
+      this.#routes.forget(verdict.peer);
+      log.info('a peer is gone', { peer: shortId(id), address });
+    }
+    onVerdict(verdict);
+  }
+
+  /** Who may know a suspect: first the peer behind it and the one before us, whose pointers name it, then anybody. */
+  #witnesses(suspect: PeerRef): readonly PeerRef[] {
+    const { self, predecessor, successors } = this.state;
+    const behind = successors[successors.findIndex(({ id }) => id === suspect.id) + 1];
+    const sure = [behind, predecessor].filter((peer) => peer !== undefined && peer !== null);
+    const others = shuffled([...successors, ...this.fingers], this.#options.random);
+    const distinct = new Map([...sure, ...others].map((peer) => [peer.id, peer]));
+    return [...distinct.values()].filter(({ id }) => id !== suspect.id && id !== self.id);
+  }
+
+  /** Whether this peer itself has had to do with another, at this address. */
+  #knows(peer: PeerRef): boolean {
+    const { predecessor, successors } = this.state;
+    const isIt = (one: PeerRef | null): boolean => isSamePeer(one, peer);
+    return (
+      isIt(predecessor) ||
+      successors.some(isIt) ||
+      this.fingers.some(isIt) ||
+      this.#options.remembered.has(peer)
+    );
   }
 }

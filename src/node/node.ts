@@ -25,12 +25,15 @@ import { hasBlocksHandler } from './handlers/has-blocks.js';
 import { leaveHandler } from './handlers/leave.js';
 import { notifyHandler } from './handlers/notify.js';
 import { pingHandler } from './handlers/ping.js';
+import { probeHandler } from './handlers/probe.js';
 import { postBlockHandler } from './handlers/post-block.js';
 import { postRecordHandler } from './handlers/post-record.js';
 import { predecessorHandler } from './handlers/predecessor.js';
 import { statusHandler } from './handlers/status.js';
 import { successorHandler } from './handlers/successor.js';
 import { successorListHandler } from './handlers/successor-list.js';
+import type { Verdict } from './liveness.js';
+import { LocalHealth } from './local-health.js';
 import { Membership } from './membership.js';
 import { type PoolOptions, type PoolStatus, WorkerPool } from './pool.js';
 import { type PeerMemory, RememberedPeers } from './remembered-peers.js';
@@ -68,6 +71,8 @@ export interface NodeOptions {
   readonly admission?: Admission;
   readonly intervals?: UpkeepIntervals;
   readonly policy?: NodePolicy;
+  /** Told of every suspicion and of what became of it: for those who count. */
+  readonly onVerdict?: (verdict: Verdict) => void;
 }
 
 /** What people see of a peer. */
@@ -147,8 +152,13 @@ export class Node {
    * @throws PeerStoreError IN_USE when the port is taken.
    */
   static async open(given: NodeOptions): Promise<Node> {
-    const contacts = new Contacts(given.clock);
-    const options = { ...given, transport: contacts.noting(given.transport) };
+    const health = new LocalHealth(given.clock);
+    const contacts = new Contacts(given.clock, health);
+    const options = {
+      ...given,
+      clock: health.watching(given.clock),
+      transport: contacts.noting(given.transport),
+    };
     const { policy = defaultPolicy, intervals = defaultIntervals } = options;
     const remembered = new RememberedPeers(options.id, options.clock, options.memory, () =>
       node.#upkeep.memoryChanged(),
@@ -179,11 +189,14 @@ export class Node {
       log,
       remembered,
       contacts,
+      health,
       listLength: limits.successorListLength,
       predecessorSilentMs: longestSilenceMs(intervals.stabilize),
       onChange: (before, after) => node.#upkeep.pointersChanged(before, after),
-      onGone: (peer) => {
-        replication.gone(peer);
+      onVerdict: (verdict) => {
+        options.onVerdict?.(verdict);
+        if (verdict.verdict !== 'dead') return;
+        replication.gone(verdict.peer);
         node.#upkeep.neighbourGone();
       },
     });
@@ -314,6 +327,7 @@ export class Node {
       successorList: successorListHandler(membership),
       notify: notifyHandler(membership),
       announce: announceHandler(membership),
+      probe: probeHandler(membership),
       fingerTable: fingerTableHandler(membership),
       leave: leaveHandler(membership),
       postBlock: postBlockHandler(spreading),

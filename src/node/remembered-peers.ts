@@ -134,6 +134,11 @@ export class RememberedPeers {
     this.#change();
   }
 
+  /** Whether a peer is remembered, at this address. */
+  has(peer: PeerRef): boolean {
+    return this.#peers.get(peer.id)?.peer.address === peer.address;
+  }
+
   /** All of them, those seen last first. */
   all(): readonly PeerRef[] {
     return [...this.#peers.values()].map(({ peer }) => peer).reverse();

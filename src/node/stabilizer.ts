@@ -19,8 +19,9 @@ import { between } from '../ring/interval.js';
 import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
 import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
+import { listThrough } from '../ring/successor-list.js';
 import type { Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { type Liveness, meansNoAnswer } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { Pointers } from './pointers.js';
 
@@ -32,15 +33,14 @@ export interface StabilizerOptions {
   readonly log: Logger;
   /** Entries of a successor list. */
   readonly listLength: number;
-  /** Finds out whether a peer that did not answer is dead. */
-  readonly isGone: (peer: PeerRef) => Promise<boolean>;
+  readonly liveness: Liveness;
   /** Ends every question. */
   readonly signal: AbortSignal;
 }
 
 /** What came of a question whose answer is a step. */
 type Heard =
-  | { readonly kind: 'answer'; readonly next: steps.Next }
+  | { readonly kind: 'answer'; readonly from: Neighbourhood; readonly next: steps.Next }
   /** Whether it lives is to be found out. */
   | { readonly kind: 'silent'; readonly peer: PeerRef }
   /** It lives, and cannot or would not say now. */
@@ -100,7 +100,7 @@ export class Stabilizer {
       this.#pointers.become(rectified);
       return null;
     });
-    if (doubted === null || (await this.#lives(doubted))) return;
+    if (doubted === null || (await this.#options.liveness.lives(doubted))) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       this.#pointers.become(
@@ -114,7 +114,7 @@ export class Stabilizer {
   /** Asks the predecessor whether it lives, and forgets it when it does not. */
   async checkPredecessor(): Promise<void> {
     const { predecessor } = this.#pointers.now;
-    if (predecessor === null || (await this.#lives(predecessor))) return;
+    if (predecessor === null || (await this.#options.liveness.lives(predecessor))) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       if (isSamePeer(state.predecessor, predecessor)) this.#pointers.become(steps.forgetPredecessor(state));
@@ -133,16 +133,20 @@ export class Stabilizer {
    * @param announced the first successor as it has just said that it is: at another address, perhaps
    */
   async #askHead(announced?: PeerRef): Promise<Outcome> {
-    const { listLength } = this.#options;
+    const { listLength, liveness } = this.#options;
     const step = (from: Neighbourhood) => steps.stabilize(this.#pointers.now, from, listLength);
     if (this.#pointers.now.successors.length === 0) {
       return this.#pointers.take(() =>
         this.#pointers.now.successors.length === 0 ? this.#apply(step(this.#pointers.now)) : nothing,
       );
     }
+    const head = firstSuccessor(this.#pointers.now);
+    if (announced === undefined && (await this.#isOutOfReach(head))) {
+      return liveness.isVouchedFor(head) ? this.#lookPast(head) : this.#dropDeadHead(head);
+    }
     const heard = await this.#ask(() => {
-      const head = firstSuccessor(this.#pointers.now);
-      return announced?.id === head.id ? announced : head;
+      const now = firstSuccessor(this.#pointers.now);
+      return announced?.id === now.id ? announced : now;
     }, step);
     if (heard.kind === 'answer') return heard.next;
     return heard.kind === 'silent' ? this.#dropDeadHead(heard.peer) : undefined;
@@ -150,27 +154,89 @@ export class Stabilizer {
 
   /** stabilize, when the first successor does not answer. The ones behind it may have died with it. */
   async #dropDeadHead(head: PeerRef): Promise<Outcome> {
-    const suspects = [head, ...this.#pointers.now.successors.slice(1, limits.suspectsAtOnce)];
-    const verdicts = await Promise.all(suspects.map((peer) => this.#options.isGone(peer)));
-    const dead = suspects.filter((_, at) => verdicts[at] === true);
-    return this.#pointers.take(() => {
-      let next: Outcome;
-      while (dead.some((peer) => isSamePeer(this.#pointers.now.successors[0], peer))) {
-        next = this.#apply(steps.stabilizeWithoutAnswer(this.#pointers.now));
-      }
-      return next;
-    });
+    const { liveness } = this.#options;
+    const behind = this.#pointers.now.successors.slice(1, limits.suspectsAtOnce);
+    const suspects: readonly (readonly [PeerRef, Promise<boolean>])[] = [
+      [head, liveness.isDeadForRouting(head)],
+      ...behind.map((peer) => [peer, liveness.lives(peer).then((lives) => !lives)] as const),
+    ];
+    let outcome: Outcome;
+    for (const [peer, isDead] of suspects) {
+      if (!(await isDead)) break;
+      const next = await this.#pointers.take(() =>
+        isSamePeer(this.#pointers.now.successors[0], peer)
+          ? this.#apply(steps.stabilizeWithoutAnswer(this.#pointers.now))
+          : undefined,
+      );
+      if (next === undefined) break;
+      outcome = next;
+    }
+    return outcome === undefined && liveness.isVouchedFor(head) ? this.#lookPast(head) : outcome;
   }
 
-  /** stabilizeFromPred: a peer that may be a nearer successor. */
+  /**
+   * stabilize, while the first successor is out of our reach and not of others': it stays, and the ones behind it say what
+   * comes after them, so that the list does not grow old meanwhile.
+   */
+  async #lookPast(head: PeerRef): Promise<Outcome> {
+    for (const peer of this.#pointers.now.successors.slice(1, limits.suspectsAtOnce)) {
+      if (await this.#learnFrom(peer, head)) break;
+      if (await this.#options.liveness.lives(peer)) continue;
+      await this.#pointers.take(() => {
+        const state = this.#pointers.now;
+        const isAnother = (one: PeerRef): boolean => !isSamePeer(one, peer);
+        if (isSamePeer(state.successors[0], head))
+          this.#pointers.become({ ...state, successors: state.successors.filter(isAnother) });
+      });
+    }
+    return nothing;
+  }
+
+  /**
+   * Takes over what comes after a peer that stands behind the first successor; or after its predecessor, and so on, if that
+   * one has come between them.
+   * @returns whether it answered.
+   */
+  async #learnFrom(peer: PeerRef, head: PeerRef): Promise<boolean> {
+    const { listLength } = this.#options;
+    const learn = ({ self, successors: tail }: Neighbourhood): steps.Step => {
+      const state = this.#pointers.now;
+      if (!isSamePeer(state.successors[0], head)) return { state, next: nothing };
+      const successors = listThrough(state.self.id, state.successors, self, tail, listLength);
+      return { state: { ...state, successors }, next: nothing };
+    };
+    let asked = peer;
+    for (let question = 0; question < limits.suspectsAtOnce; question += 1) {
+      const whom = asked;
+      const heard = await this.#ask(() => whom, learn);
+      if (heard.kind !== 'answer') return question > 0;
+      const { predecessor } = heard.from;
+      if (predecessor === null || !between(head.id, predecessor.id, asked.id)) break;
+      asked = predecessor;
+    }
+    return true;
+  }
+
+  /**
+   * stabilizeFromPred: a peer that may be a nearer successor.
+   * @returns undefined when it may live, and did not say.
+   */
   async #askNearer(candidate: PeerRef): Promise<Outcome> {
+    const { liveness, listLength } = this.#options;
+    if (await this.#isOutOfReach(candidate)) return nothing;
     const heard = await this.#ask(
       () => candidate,
-      (from) => steps.stabilizeFromPredecessor(this.#pointers.now, from, this.#options.listLength),
+      (from) => steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
     );
     if (heard.kind === 'answer') return heard.next;
-    if (heard.kind === 'later' || !(await this.#options.isGone(candidate))) return undefined;
+    if (heard.kind === 'later' || !(await liveness.isDeadForRouting(candidate))) return undefined;
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
+  }
+
+  /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */
+  async #isOutOfReach(peer: PeerRef): Promise<boolean> {
+    const { liveness } = this.#options;
+    return liveness.isInDoubt(peer) && !(await liveness.answers(peer));
   }
 
   /** One step: asks a peer for its pointers and applies them. In the meantime this peer does not show its own. */
@@ -182,7 +248,7 @@ export class Stabilizer {
       try {
         const from = await neighbourhoodOf(transport, peer, signal);
         const next = this.#apply(step(from));
-        return { kind: 'answer', next: this.#isKnownTo(from, next) ? nothing : next };
+        return { kind: 'answer', from, next: this.#isKnownTo(from, next) ? nothing : next };
       } catch (error) {
         if (!(error instanceof PeerStoreError)) throw error;
         if (meansNoAnswer(error)) return { kind: 'silent', peer };
@@ -218,16 +284,6 @@ export class Stabilizer {
       await transport.call(peer, 'notify', { peer: this.#pointers.now.self }, { signal });
     } catch (error) {
       log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
-    }
-  }
-
-  async #lives(peer: PeerRef): Promise<boolean> {
-    const { transport, signal, isGone } = this.#options;
-    try {
-      await transport.call(peer, 'ping', {}, { timeoutMs: limits.deathPingTimeoutMs, signal });
-      return true;
-    } catch (error) {
-      return !meansNoAnswer(error) || !(await isGone(peer));
     }
   }
 }

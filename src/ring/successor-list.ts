@@ -42,6 +42,21 @@ export function listBehind(
   return list;
 }
 
+/**
+ * The list when a peer behind the first one says what comes after itself: as it was up to that peer, then it, and then what
+ * it says. It skips nobody whom the list before did not skip.
+ */
+export function listThrough(
+  owner: Id,
+  list: readonly PeerRef[],
+  peer: PeerRef,
+  tail: readonly PeerRef[],
+  length: number,
+): readonly PeerRef[] {
+  const [head = peer, ...rest] = list.filter(({ id }) => between(owner, id, peer.id));
+  return listBehind(owner, head, head === peer ? tail : [...rest, peer, ...tail], length);
+}
+
 /** Whether two lists say the same. */
 export function isSameList(a: readonly PeerRef[], b: readonly PeerRef[]): boolean {
   return a.length === b.length && a.every((peer, at) => isSameReference(peer, b[at] ?? null));

@@ -104,6 +104,17 @@ export const methods = {
     lane: 'ring',
   }),
 
+  /**
+   * Whether a suspect lives. The accuser asks a witness, which asks the suspect by the same method; the suspect answers, and
+   * shows the accuser that it lives. An accuser speaks for itself; NOT_FOUND when the witness does not know the suspect.
+   */
+  probe: method({
+    request: struct({ suspect: peerCodec, accuser: peerCodec }),
+    response: struct({ isAlive: boolean }),
+    callers: ['peer'],
+    lane: 'ring',
+  }),
+
   /** The distinct peers that the fingers point to, nearest first. */
   fingerTable: method({
     request: nothing,

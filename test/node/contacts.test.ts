@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { type ErrorCode, PeerStoreError } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
 import { Contacts } from '../../src/node/contacts.js';
+import { LocalHealth } from '../../src/node/local-health.js';
 import type { PeerIdentity } from '../../src/wire/identity.js';
 import { MemoryNetwork } from '../../src/wire/memory.js';
 import type { Transport } from '../../src/wire/transport.js';
@@ -29,7 +30,7 @@ describe('node/contacts', () => {
   for (const way of ['answer', 'BUSY', 'UNSETTLED', 'FORBIDDEN', 'INTERNAL', 'NOT_FOUND'] as const) {
     it(`a call that ends with ${way} is a sign of life`, async () => {
       const clock = new VirtualClock();
-      const contacts = new Contacts(clock);
+      const contacts = new Contacts(clock, new LocalHealth(clock));
       expect(contacts.silentMs(peerAt(1).id)).to.equal(Infinity);
       await contacts
         .noting(ending(way))
@@ -37,22 +38,25 @@ describe('node/contacts', () => {
         .catch(() => undefined);
       await clock.runFor(700);
       expect(contacts.silentMs(peerAt(1).id)).to.equal(700);
+      expect(contacts.unansweredMs(peerAt(1).id)).to.equal(700);
       expect(contacts.silentMs(peerAt(2).id)).to.equal(Infinity);
     });
   }
 
   for (const way of ['UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED', 'CANCELLED', 'USAGE'] as const) {
     it(`a call that ends with ${way} is none, and the error is handed on`, async () => {
-      const contacts = new Contacts(new VirtualClock());
+      const clock = new VirtualClock();
+      const contacts = new Contacts(clock, new LocalHealth(clock));
       const failure = await failureOf(contacts.noting(ending(way)).call(peerAt(1), 'ping', {}));
       expect(failure.code).to.equal(way);
       expect(contacts.silentMs(peerAt(1).id)).to.equal(Infinity);
+      expect(contacts.unansweredMs(peerAt(1).id)).to.equal(Infinity);
     });
   }
 
   it('a request is a sign of life of who has proved to make it', async () => {
     const clock = new VirtualClock();
-    const contacts = new Contacts(clock);
+    const contacts = new Contacts(clock, new LocalHealth(clock));
     const network = new MemoryNetwork({ clock, random: seededRandom(1) });
     const { address, id } = peerAt(1);
     await contacts
@@ -60,14 +64,17 @@ describe('node/contacts', () => {
       .listen(address, () => Promise.reject(new PeerStoreError('BUSY', 'whatever comes of it')));
     await clock.run(failureOf(network.transport(identityOf(2)).call({ address, id }, 'ping', {})));
     expect(contacts.silentMs(peerAt(2).id)).to.be.lessThan(1);
+    expect(contacts.unansweredMs(peerAt(2).id)).to.equal(Infinity);
     expect(contacts.silentMs(peerAt(3).id)).to.equal(Infinity);
   });
 
-  it('remembers so many peers and no more', () => {
-    const contacts = new Contacts(new VirtualClock());
+  it('remembers so many peers and no more', async () => {
+    const clock = new VirtualClock();
+    const contacts = new Contacts(clock, new LocalHealth(clock));
+    const transport = contacts.noting(ending('answer'));
     for (let place = 0; place <= limits.contacts; place += 1) {
-      contacts.hear(peerAt(place).id);
-      contacts.hear(peerAt(1).id);
+      await transport.call(peerAt(place), 'ping', {});
+      await transport.call(peerAt(1), 'ping', {});
     }
     expect(contacts.silentMs(peerAt(0).id)).to.equal(Infinity);
     expect(contacts.silentMs(peerAt(1).id)).to.equal(0);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { isOrdered, listBehind } from '../../src/ring/successor-list.js';
+import { isOrdered, listBehind, listThrough } from '../../src/ring/successor-list.js';
 import { idAt, peerAt } from './fixtures.js';
 
 describe('a successor list', () => {
@@ -45,4 +45,19 @@ describe('a successor list', () => {
       [2, 3, 0].map(idAt),
     );
   });
+
+  for (const [list, peer, tail, length, wanted] of [
+    [[3, 5, 7, 9], 5, [8, 9, 1], 9, [3, 5, 8, 9, 1]],
+    [[3, 5, 7, 9], 5, [8, 9, 1], 4, [3, 5, 8, 9]],
+    [[3, 7, 9], 5, [7, 9], 9, [3, 5, 7, 9]],
+    [[3, 7, 9], 5, [], 9, [3, 5]],
+    [[3, 5], 9, [1, 2, 3], 9, [3, 5, 9, 1]],
+    [[3, 5], 3, [4, 5, 6], 9, [3, 4, 5, 6]],
+    [[], 3, [4], 9, [3, 4]],
+  ] as const) {
+    it(`of 2, which was ${list.join()}, is ${wanted.join()} when ${peer} says ${tail.join() || 'nothing'} (of ${length})`, () => {
+      const made = listThrough(idAt(2), list.map(peerAt), peerAt(peer), tail.map(peerAt), length);
+      expect(made).to.deep.equal(wanted.map(peerAt));
+    });
+  }
 });

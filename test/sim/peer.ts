@@ -7,6 +7,7 @@ import { hashToId, idToBytes } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import type { RingState } from '../../src/ring/state.js';
 import { Node, type NodePolicy } from '../../src/node/node.js';
+import type { UpkeepIntervals } from '../../src/node/upkeep.js';
 import type { PoolOptions } from '../../src/node/pool.js';
 import type { PeerMemory, RememberedPeer } from '../../src/node/remembered-peers.js';
 import { createMemoryStore } from '../../src/store/memory.js';
@@ -23,6 +24,7 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
 
@@ -108,7 +110,7 @@ export class SimulatedPeer {
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
     this.#node = undefined;
-    const { zone, policy } = this.#options;
+    const { zone, policy, intervals } = this.#options;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -123,6 +125,7 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(intervals === undefined ? {} : { intervals }),
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));

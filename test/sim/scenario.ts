@@ -73,6 +73,10 @@ export class LookupFigures {
     this.#timeouts.add(failures);
   }
 
+  get count(): number {
+    return this.#paths.count + this.#failed;
+  }
+
   get failedCount(): number {
     return this.#failed;
   }
@@ -84,7 +88,7 @@ export class LookupFigures {
 
   figures(): Pick<Figures, 'lookups' | 'failed' | 'pathMean' | 'pathP99' | 'timeoutsMean'> {
     return {
-      lookups: this.#paths.count + this.#failed,
+      lookups: this.count,
       failed: this.#failed,
       pathMean: this.#paths.mean,
       pathP99: this.#paths.percentile(0.99),

@@ -144,6 +144,19 @@ export class World {
     return grown;
   }
 
+  /** Makes peers that all join at once, as many as there are already, until there are enough: the fastest way. */
+  async growInCrowds(count: number, options: SimulatedPeerOptions = {}): Promise<void> {
+    if (this.live.length === 0) await this.grow(1, options);
+    while (this.live.length < count) {
+      const entries = this.live;
+      const crowd = entries
+        .slice(0, count - entries.length)
+        .map((entry) => this.peer(options).start([entry]));
+      await this.clock.run(Promise.all(crowd));
+    }
+    await this.untilIdeal(3_600_000);
+  }
+
   /** The peers that run, in the order in which they were made. */
   get live(): readonly SimulatedPeer[] {
     return this.peers.filter(({ isUp }) => isUp);

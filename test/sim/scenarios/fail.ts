@@ -10,7 +10,7 @@
  *
  * `--fraction` for one share, from 0 to below 1; `--peers` of each ring, `--steps` lookups for each share.
  */
-import { type Random, seededRandom } from '../../../src/base/random.js';
+import { type Random, randomFraction, seededRandom } from '../../../src/base/random.js';
 import type { Id } from '../../../src/ring/identifier.js';
 import { IdealRing } from '../ideal-ring.js';
 import { PeerCaches } from '../peer-caches.js';
@@ -30,6 +30,11 @@ const largestFraction = 0.5;
 export const fail = {
   summary: 'a share of the peers dead at once, nothing repaired, beside ToN table II',
   own: { fraction: undefined },
+  draw: (random) => ({
+    peers: 20 + random.below(200),
+    steps: 200,
+    fraction: largestFraction * randomFraction(random),
+  }),
   async run({
     seed,
     peers = publishedPeers,

@@ -37,6 +37,11 @@ const standardErrors = 5;
 export const load = {
   summary: 'keys a peer by virtual nodes, and how full unequal peers become',
   own: { vnodes: undefined },
+  draw: (random) => ({
+    peers: 100 + random.below(400),
+    steps: 10_000 + random.below(40_000),
+    vnodes: 1 + random.below(10),
+  }),
   run({ seed, peers = 10_000, steps = 1_000_000, vnodes }: CommonOptions & { readonly vnodes?: number }) {
     if (vnodes !== undefined && (vnodes < 1 || !Number.isInteger(vnodes))) {
       throw new RangeError('--vnodes is a whole number from 1');

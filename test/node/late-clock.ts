@@ -1,0 +1,10 @@
+import type { Clock } from '../../src/base/clock.js';
+
+/** The clock of a process that is held up whenever one of its timers would fire. */
+export function lateClock(clock: Clock, lateMs: number): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    setTimer: (delayMs, action) => clock.setTimer(delayMs + lateMs, action),
+  };
+}
