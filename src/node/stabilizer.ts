@@ -20,6 +20,7 @@ import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
 import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { listThrough } from '../ring/successor-list.js';
+import { withList } from '../ring/whole-ring.js';
 import type { Transport } from '../wire/transport.js';
 import { type Liveness, meansNoAnswer } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
@@ -34,6 +35,10 @@ export interface StabilizerOptions {
   /** Entries of a successor list. */
   readonly listLength: number;
   readonly liveness: Liveness;
+  /** Told of peers in the list that the first successor does not name: they may be dead. */
+  readonly onUnconfirmed: (peers: readonly PeerRef[]) => void;
+  /** Every peer in the list is dead, and there were more in the ring. */
+  readonly onLost: () => void;
   /** Ends every question. */
   readonly signal: AbortSignal;
 }
@@ -134,7 +139,10 @@ export class Stabilizer {
    */
   async #askHead(announced?: PeerRef): Promise<Outcome> {
     const { listLength, liveness } = this.#options;
-    const step = (from: Neighbourhood) => steps.stabilize(this.#pointers.now, from, listLength);
+    const step = (from: Neighbourhood): steps.Step => {
+      this.#options.onUnconfirmed(steps.unconfirmed(this.#pointers.now, from));
+      return steps.stabilize(this.#pointers.now, from, listLength);
+    };
     if (this.#pointers.now.successors.length === 0) {
       return this.#pointers.take(() =>
         this.#pointers.now.successors.length === 0 ? this.#apply(step(this.#pointers.now)) : nothing,
@@ -169,6 +177,7 @@ export class Stabilizer {
           : undefined,
       );
       if (next === undefined) break;
+      if (next.do === 'enter again') this.#options.onLost();
       outcome = next;
     }
     return outcome === undefined && liveness.isVouchedFor(head) ? this.#lookPast(head) : outcome;
@@ -202,8 +211,8 @@ export class Stabilizer {
     const learn = ({ self, successors: tail }: Neighbourhood): steps.Step => {
       const state = this.#pointers.now;
       if (!isSamePeer(state.successors[0], head)) return { state, next: nothing };
-      const successors = listThrough(state.self.id, state.successors, self, tail, listLength);
-      return { state: { ...state, successors }, next: nothing };
+      const list = listThrough(state.self.id, state.successors, self, tail, listLength);
+      return { state: withList(state, list, listLength), next: nothing };
     };
     let asked = peer;
     for (let question = 0; question < limits.suspectsAtOnce; question += 1) {

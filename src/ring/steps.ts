@@ -13,7 +13,7 @@ import { between } from './interval.js';
 import type { PeerRef } from './peer.js';
 import { aloneState, firstSuccessor, type Neighbourhood, type RingState, seesWholeRing } from './state.js';
 import { listBehind } from './successor-list.js';
-import { takeIn, without, withPeers } from './whole-ring.js';
+import { takeIn, withList, without, withPeers } from './whole-ring.js';
 
 /** What is to be done after a step of stabilize. */
 export type Next =
@@ -157,6 +157,5 @@ export function afterLeave(state: RingState, leaving: Neighbourhood, length: num
 
 /** The pointers when `head` is the first successor: its list behind it, and nobody forgotten who was in a whole one. */
 function behind(state: RingState, head: Neighbourhood, length: number): RingState {
-  const successors = listBehind(state.self.id, head.self, head.successors, length);
-  return seesWholeRing(state) ? withPeers(state, successors, length) : { ...state, successors };
+  return withList(state, listBehind(state.self.id, head.self, head.successors, length), length);
 }

@@ -23,6 +23,11 @@ export function withPeers(state: RingState, heard: readonly PeerRef[], length: n
   return { self, predecessor: others.at(-1) ?? null, successors: others.slice(0, length) };
 }
 
+/** The pointers with a new list, from which nobody is missing who was in one that showed the whole ring. */
+export function withList(state: RingState, list: readonly PeerRef[], length: number): RingState {
+  return seesWholeRing(state) ? withPeers(state, list, length) : { ...state, successors: list };
+}
+
 /**
  * A live peer has introduced itself: it takes its place in the list. Beyond the end of a list that does not show the
  * whole ring there is none, for nobody knows who lies between.

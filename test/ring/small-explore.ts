@@ -203,6 +203,15 @@ class Walk {
   }
 }
 
+/** The first rule of a promise that a world breaks, and how. */
+export function brokenIn(
+  model: SmallModel,
+  world: World,
+  promise: RingPromise,
+): readonly [string, string] | undefined {
+  return new Judge(model, promise).broken(world);
+}
+
 /** Holds a promise against worlds. Rules see pointers only, so each such picture is judged once. */
 class Judge {
   readonly #model: SmallModel;

@@ -196,7 +196,7 @@ export class SmallModel {
     const { state } = this.#peers[world[place]!]!;
     let next = this.#crashed(world, place);
     for (const neighbour of [state.predecessor, state.successors[0]]) {
-      const at = neighbour == null ? -1 : this.#at(neighbour);
+      const at = neighbour === null || neighbour === undefined ? -1 : this.#at(neighbour);
       if (at < 0 || next[at] === nobody) continue;
       const told = this.#peers[next[at]!]!;
       next = replaced(
@@ -256,7 +256,8 @@ export class SmallModel {
       yield { kind: 'entry', place, what: `${names[place]} is done`, world: replaced(world, place, self) };
       return;
     }
-    if (entry.witness === nowhere || !this.isMember(world, entry.witness)) {
+    const isWitnessed = entry.witness !== nowhere && this.isMember(world, entry.witness);
+    if (this.#protocol.asksAgain && !isWitnessed) {
       yield* this.#beginnings(world, place);
       return;
     }
@@ -302,7 +303,7 @@ export class SmallModel {
     } else if (next.do === 'notify') {
       const at = this.#at(next.peer);
       const before = this.#peers[world[at]!]?.state.predecessor;
-      const isDead = before != null && world[this.#at(before)] === nobody;
+      const isDead = before !== null && before !== undefined && world[this.#at(before)] === nobody;
       const [self, other] = this.#effect(isDead ? 'notify, dead' : 'notify', number, world[at]!, () =>
         this.#notify(number, world[at]!, isDead),
       );
@@ -417,7 +418,7 @@ export class SmallModel {
 
   #effect(what: string, number: number, other: number, compute: () => Effect): Effect {
     let known = this.#effects.get(what);
-    if (known === undefined) this.#effects.set(what, (known = new Map()));
+    if (known === undefined) this.#effects.set(what, (known = new Map<number, Effect>()));
     const key = number * 2 ** 24 + other;
     let effect = known.get(key);
     if (effect === undefined) known.set(key, (effect = compute()));
