@@ -46,8 +46,9 @@ export class Introductions {
     const { self, pointers, listLength } = this.#options;
     const first = await this.#introduceTo(witness);
     const member = without(first, self.id);
-    if (!first.isInside || !isPlaceOf(self, member)) throw unsettled('the place is no longer free');
+    if (!isPlaceOf(self, member)) throw unsettled('the place is no longer free');
     const isWhole = seesWholeRing(member);
+    if (isWhole && !first.isInside) throw unsettled('the member is itself still on its way into the ring');
     if (!isWhole && first.successors.length < listLength) throw unsettled('the list of the member has gaps');
     await pointers.take(() => pointers.become(join(self, member, listLength)));
     pointers.join();

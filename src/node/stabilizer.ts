@@ -17,7 +17,7 @@ import type { Logger } from '../base/log.js';
 import { jittered, type Random } from '../base/random.js';
 import { between } from '../ring/interval.js';
 import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
-import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
+import { firstSuccessor, type Neighbourhood, seesWholeRing } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { listThrough } from '../ring/successor-list.js';
 import { withList } from '../ring/whole-ring.js';
@@ -255,7 +255,7 @@ export class Stabilizer {
       const peer = whom();
       if (peer.id === this.#pointers.now.self.id) return { kind: 'later' };
       try {
-        const from = await neighbourhoodOf(transport, peer, signal);
+        const from = this.#withoutDead(await neighbourhoodOf(transport, peer, signal));
         const next = this.#apply(step(from));
         return { kind: 'answer', from, next: this.#isKnownTo(from, next) ? nothing : next };
       } catch (error) {
@@ -280,6 +280,17 @@ export class Stabilizer {
       next.peer.id === peer.id &&
       isSameReference(predecessor, this.#pointers.now.self)
     );
+  }
+
+  /**
+   * In a small ring everybody finds out about the dead, each at its own time, and keeps who is in its list until then: it
+   * does not take them in again from those who have not found out yet.
+   */
+  #withoutDead(from: Neighbourhood): Neighbourhood {
+    if (!seesWholeRing(this.#pointers.now)) return from;
+    const { liveness } = this.#options;
+    const isKept = (peer: PeerRef): boolean => !liveness.isInDoubt(peer) || liveness.isVouchedFor(peer);
+    return { ...from, successors: from.successors.filter(isKept) };
   }
 
   #apply({ state, next }: steps.Step): steps.Next {

@@ -221,7 +221,7 @@ export class SmallModel {
   /** A peer that is not there starts, with nothing in memory. */
   *#beginnings(world: World, place: number): Generator<Event> {
     for (let at = 0; at < this.places; at += 1) {
-      if (!this.isMember(world, at)) continue;
+      if (at === place || world[at] === nobody) continue;
       const effect = this.#effect('begin', place + 1, world[at]!, () => this.#begin(place, at, world[at]!));
       if (effect[0] === nobody) continue;
       yield {
@@ -345,6 +345,7 @@ export class SmallModel {
     const seen = protocol.without(member.state, self.id);
     if (!protocol.isPlaceOf(self, seen)) return [nobody, memberNumber];
     const isWhole = seesWholeRing(seen);
+    if (isWhole && member.entry !== undefined) return [nobody, memberNumber];
     if (protocol.introduces && !isWhole && seen.successors.length < length) return [nobody, memberNumber];
     const state = protocol.join(self, seen, length);
     const entry =
