@@ -49,7 +49,7 @@ export class Introductions {
     if (!isPlaceOf(self, member)) throw unsettled('the place is no longer free');
     const isWhole = seesWholeRing(member);
     if (isWhole && !first.isInside) throw unsettled('the member is itself still on its way into the ring');
-    if (!isWhole && first.successors.length < listLength) throw unsettled('the list of the member has gaps');
+    if (!isWhole && member.successors.length === 0) throw unsettled('the member knows nobody else just now');
     await pointers.take(() => pointers.become(join(self, member, listLength)));
     pointers.join();
     if (!isWhole) return;

@@ -221,7 +221,7 @@ export class SmallModel {
   /** A peer that is not there starts, with nothing in memory. */
   *#beginnings(world: World, place: number): Generator<Event> {
     for (let at = 0; at < this.places; at += 1) {
-      if (at === place || world[at] === nobody) continue;
+      if (at === place || world[at] === nobody || !this.#leadsOn(world, at, place)) continue;
       const effect = this.#effect('begin', place + 1, world[at]!, () => this.#begin(place, at, world[at]!));
       if (effect[0] === nobody) continue;
       yield {
@@ -231,6 +231,16 @@ export class SmallModel {
         world: replaced(replaced(world, place, effect[0]), at, effect[1]),
       };
     }
+  }
+
+  /**
+   * Whether a member can be joined by. One that is not seen to know the whole ring has to know somebody alive beside the
+   * newcomer, who may stand in its list from before a restart; else the newcomer's first question finds nobody, and it looks
+   * for another place.
+   */
+  #leadsOn(world: World, at: number, newcomer: number): boolean {
+    const seen = this.#protocol.without(this.#peers[world[at]!]!.state, this.#ref(newcomer).id);
+    return seesWholeRing(seen) || seen.successors.some((peer) => world[this.#at(peer)] !== nobody);
   }
 
   *#entryOf(world: World, place: number, entry: Entry): Generator<Event> {
@@ -346,7 +356,6 @@ export class SmallModel {
     if (!protocol.isPlaceOf(self, seen)) return [nobody, memberNumber];
     const isWhole = seesWholeRing(seen);
     if (isWhole && member.entry !== undefined) return [nobody, memberNumber];
-    if (protocol.introduces && !isWhole && seen.successors.length < length) return [nobody, memberNumber];
     const state = protocol.join(self, seen, length);
     const entry =
       protocol.introduces && isWhole

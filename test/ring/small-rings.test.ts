@@ -105,7 +105,7 @@ describe('a small ring, from one peer up', () => {
       expect(follow(way, mutants.withoutAskingAgain)).to.equal('C is done: oneLiveSuccessor');
       // With the rule, C finds that its witness is gone, and begins again.
       const asking = way.map((what) => what.replace(/(.) is done/, '$1 asks'));
-      expect(follow(asking)).to.equal('C asks: not possible');
+      expect(follow(asking)).to.equal('C introduces itself to B: not possible');
     });
 
     it('when the dead stay in lists: it never becomes ideal', () => {
