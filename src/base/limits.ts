@@ -64,6 +64,9 @@ export const limits = Object.freeze({
   lookupSteps: 48,
   /** Peers remembered on disk for the next start and for healed partitions. */
   rememberedPeers: 256,
+  /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that
+   * remembers all it can has asked each of them after 32 rounds. */
+  lookAroundPeers: 8,
   /** Peers in the cache of known ones: a ring of that size is known whole, for a MiB of memory; a ring of a million is
    * crossed in three questions. */
   knownPeers: 4096,
@@ -145,8 +148,9 @@ export const limits = Object.freeze({
   userDevices: 64,
   /** Notifies, announcements and goodbyes that are looked into. Later ones repeat themselves or are found out. */
   errands: 64,
-  /** Questions to a peer that announced itself and whose pointers are changing again. Its next change is told anew. */
-  announcedQuestions: 4,
+  /** Times that a round begins again because a peer was changing its pointers, and nearer peers that it asks in a row. */
+  roundAttempts: 4,
+  roundQuestions: 32,
   /** Peers of which it is remembered when they were heard: neighbours, and whoever else asks or is asked. */
   contacts: 1024,
   /** A record's kind and name. */

@@ -10,7 +10,7 @@ import { sha256, toHex } from '../base/bytes.js';
 import { type Id, type PeerRef, shortId, type Transport } from '../wire/index.js';
 import { whileMember } from './member-call.js';
 import { isBusy, isPassing, retrying, type RetryOptions } from './retry.js';
-import type { RingView } from './ring-view.js';
+import type { Paths, RingView } from './ring-view.js';
 
 interface Range {
   readonly offset: number;
@@ -94,7 +94,8 @@ export class RemoteBlocks {
         this.#retry,
         () => {
           rounds += 1;
-          return this.#getFromAny(id, range);
+          // That a block is nowhere is not believed on the word of one path.
+          return this.#getFromAny(id, range, rounds === 1 ? 'one' : 'two');
         },
         mayPass,
       ),
@@ -102,10 +103,10 @@ export class RemoteBlocks {
   }
 
   /** One round: each holder in its turn. */
-  async #getFromAny(id: Id, range: Range | undefined): Promise<Uint8Array> {
+  async #getFromAny(id: Id, range: Range | undefined, paths: Paths): Promise<Uint8Array> {
     const { view } = this.#options;
     const failures: unknown[] = [];
-    for (const holder of await view.holders(id)) {
+    for (const holder of await view.holders(id, paths)) {
       try {
         return await this.#getFrom(holder, id, range);
       } catch (error) {
@@ -162,8 +163,9 @@ export class RemoteBlocks {
     return [...groups.values()].flat();
   }
 
+  /** Whom to store a block with, or to ask whether it is stored: a wrong answer would lose it. */
   async #ownerOf(key: Id): Promise<PeerRef> {
-    const [owner] = await this.#options.view.holders(key);
+    const [owner] = await this.#options.view.holders(key, 'two');
     if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
     return owner;
   }

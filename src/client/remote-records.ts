@@ -27,31 +27,42 @@ export class RemoteRecords {
   async get(kind: string, writer: Uint8Array, name: string): Promise<SignedRecord | undefined> {
     const id = recordId(kind, writer, name);
     return retrying(this.#options, async () => {
-      const holders = await this.#options.view.holders(id);
-      const copies = Math.min(this.#options.replicas, holders.length);
-      const majority = Math.floor(copies / 2) + 1;
-      const votes = await Promise.all(holders.slice(0, copies).map((holder) => this.#ask(holder, id)));
-      for (const holder of holders.slice(copies)) {
-        const records = votes.filter(({ kind: vote }) => vote === 'record').length;
-        const answers = votes.filter(({ kind: vote }) => vote !== 'failed').length;
-        if (records > 0 && answers >= majority) break;
-        votes.push(await this.#ask(holder, id));
-      }
-      if (votes.filter((vote) => vote.kind !== 'failed').length < majority) {
-        this.#options.view.invalidate();
-        throw new PeerStoreError(
-          'UNREACHABLE',
-          `too few of the peers that hold record ${shortId(id)} answer to be sure of its newest value`,
-        );
-      }
-      let newest: SignedRecord | undefined;
-      for (const vote of votes) {
-        if (vote.kind === 'record' && (newest === undefined || vote.record.sequence > newest.sequence)) {
-          newest = vote.record;
-        }
-      }
-      return newest;
+      const { view } = this.#options;
+      const holders = await view.holders(id);
+      const newest = await this.#newestAt(holders, id);
+      if (newest !== undefined) return newest;
+      // That there is none is not believed on the word of one path.
+      const others = await view.holders(id, 'two');
+      const isSame = others.every((peer) => holders.some((holder) => holder.id === peer.id));
+      return isSame ? undefined : this.#newestAt(others, id);
     });
+  }
+
+  /** @throws PeerStoreError UNREACHABLE when too few of the holders answer to be sure. */
+  async #newestAt(holders: readonly PeerRef[], id: Id): Promise<SignedRecord | undefined> {
+    const copies = Math.min(this.#options.replicas, holders.length);
+    const majority = Math.floor(copies / 2) + 1;
+    const votes = await Promise.all(holders.slice(0, copies).map((holder) => this.#ask(holder, id)));
+    for (const holder of holders.slice(copies)) {
+      const records = votes.filter(({ kind: vote }) => vote === 'record').length;
+      const answers = votes.filter(({ kind: vote }) => vote !== 'failed').length;
+      if (records > 0 && answers >= majority) break;
+      votes.push(await this.#ask(holder, id));
+    }
+    if (votes.filter((vote) => vote.kind !== 'failed').length < majority) {
+      this.#options.view.invalidate();
+      throw new PeerStoreError(
+        'UNREACHABLE',
+        `too few of the peers that hold record ${shortId(id)} answer to be sure of its newest value`,
+      );
+    }
+    let newest: SignedRecord | undefined;
+    for (const vote of votes) {
+      if (vote.kind === 'record' && (newest === undefined || vote.record.sequence > newest.sequence)) {
+        newest = vote.record;
+      }
+    }
+    return newest;
   }
 
   /**
@@ -64,7 +75,7 @@ export class RemoteRecords {
     const id = recordId(record.kind, record.writer, record.name);
     const { transport, view } = this.#options;
     await retrying(this.#options, async () => {
-      const [owner] = await view.holders(id);
+      const [owner] = await view.holders(id, 'two');
       if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
       const method = record.deleted ? 'deleteRecord' : 'postRecord';
       try {

@@ -11,8 +11,9 @@ import type { PeerRef } from '../ring/peer.js';
 import { faultIn, type Neighbourhood, seesWholeRing } from '../ring/state.js';
 import { forgetMember, isPlaceOf, join } from '../ring/steps.js';
 import { takeIn, without } from '../ring/whole-ring.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import type { Transport } from '../wire/transport.js';
-import { type Liveness, meansNoAnswer } from './liveness.js';
+import type { Liveness } from './liveness.js';
 import type { Pointers } from './pointers.js';
 
 export interface IntroductionsOptions {

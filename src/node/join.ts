@@ -18,7 +18,7 @@ import type { Neighbourhood } from '../ring/state.js';
 import { isPlaceOf } from '../ring/steps.js';
 import { without } from '../ring/whole-ring.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 
 export interface PlaceTools {

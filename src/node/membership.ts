@@ -23,15 +23,16 @@ import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
 import { aloneState, faultIn, seesWholeRing, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
-import { isSameList } from '../ring/successor-list.js';
 import { takeIn } from '../ring/whole-ring.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
 import { Introductions } from './introductions.js';
 import { enterPatiently } from './join.js';
-import { Liveness, meansNoAnswer, type Verdict } from './liveness.js';
+import { Liveness, type Verdict } from './liveness.js';
 import type { LocalHealth } from './local-health.js';
+import { LookAround } from './look-around.js';
 import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
@@ -49,6 +50,8 @@ export interface MembershipOptions {
   readonly health: LocalHealth;
   /** Entries of a successor list. */
   readonly listLength: number;
+  /** The most peers that are kept in mind for routing. */
+  readonly knownPeers: number;
   /** A predecessor that was silent for this long is asked whether it lives: longer than it may take between rounds. */
   readonly predecessorSilentMs: number;
   /** Told of every change of the pointers. */
@@ -65,6 +68,7 @@ export class Membership {
   readonly #witness: Witness;
   readonly #stabilizer: Stabilizer;
   readonly #introductions: Introductions;
+  readonly #lookAround: LookAround;
   readonly #errands: Errands;
   /** Tells this process from the ones before it. */
   readonly #life: number;
@@ -100,6 +104,13 @@ export class Membership {
       signal,
     });
     this.#routes = new Routes({ ...options, pointers: this.#pointers });
+    this.#lookAround = new LookAround({
+      ...options,
+      pointers: this.#pointers,
+      routes: this.#routes,
+      stabilizer: this.#stabilizer,
+      signal,
+    });
   }
 
   /** The pointers as they are at this moment, of a peer that may still be outside. */
@@ -110,6 +121,11 @@ export class Membership {
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
     return this.#routes.fingers;
+  }
+
+  /** The peers that this one knows behind a place on the ring. @throws PeerStoreError UNSETTLED while it is outside. */
+  knownPeers(after: Id): readonly PeerRef[] {
+    return this.#routes.knownPeers(after);
   }
 
   /** Whether this peer has pointers that others may ask for; see pointers.ts for what is between that and being inside. */
@@ -151,7 +167,19 @@ export class Membership {
    * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, this.#routes.start, signal, { confirm: true });
+    return this.#routes.find(key, this.#routes.start, { signal, confirm: true });
+  }
+
+  /**
+   * From now on this peer is where these pointers say, true or not.
+   * @throws PeerStoreError PROTOCOL when they cannot be a peer's.
+   */
+  beAt({ predecessor, successors }: Pick<RingState, 'predecessor' | 'successors'>): void {
+    const state = { self: this.#options.self, predecessor, successors };
+    const fault = faultIn(state);
+    if (fault !== undefined) throw new PeerStoreError('PROTOCOL', `no peer has these pointers: ${fault}`);
+    this.#pointers.become(state);
+    this.#pointers.enter();
   }
 
   /**
@@ -233,26 +261,21 @@ export class Membership {
   /** A peer says that it may be our predecessor. Answered at once, looked into in turn. */
   notified(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
+    this.#routes.met(candidate);
     this.#errands.run('notify', candidate, () => this.#stabilizer.rectify(candidate));
   }
 
   /** A peer says that it may be our first successor, or is and has news. Answered at once, looked into in turn. */
   announced(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
+    this.#routes.met(candidate);
     this.#errands.run('announcement', candidate, () => this.#stabilizer.announced(candidate));
   }
 
   /** Tells the predecessor to ask this peer: its list has changed, or it is new and belongs behind that one. */
   async announce(): Promise<void> {
-    const { self, predecessor } = this.state;
-    if (predecessor === null || !this.hasJoined) return;
-    const { transport, log } = this.#options;
-    try {
-      await transport.call(predecessor, 'announce', { peer: self }, { signal: this.#ended.signal });
-    } catch (error) {
-      // It comes to ask by itself, a little later.
-      log.debug('an announcement was not answered', { peer: predecessor.address, error: messageOf(error) });
-    }
+    const { predecessor } = this.state;
+    if (predecessor !== null && this.hasJoined) await this.#stabilizer.announce(predecessor);
   }
 
   /** Somebody takes this peer for responsible where it sees its predecessor: that one may be dead. Looked into in turn. */
@@ -289,25 +312,19 @@ export class Membership {
   }
 
   /**
-   * Sets the fingers: those that the successor list answers, and one more by a lookup.
-   * @returns whether that changed any.
+   * Sets the fingers, those that the successor list answers and one more by a lookup, and gets to know other peers.
+   * @returns whether a finger has changed.
    */
-  async fixFingers(): Promise<boolean> {
-    const before = this.fingers;
-    await this.#routes.fixFingers(this.#ended.signal);
-    return !isSameList(before, this.fingers);
+  fixFingers(): Promise<boolean> {
+    return this.#routes.fixFingers(this.#ended.signal);
   }
 
   /**
-   * Looks this peer up through one that it remembers but does not see now. If that one lives in another part of a ring
-   * that was cut in two, the answer is a nearer successor than ours, and adopting it joins the parts again.
-   * @returns whether it found one.
+   * Asks others who follows this peer, and mends what they and it do not agree on: see look-around.ts.
+   * @returns whether there was anything.
    */
-  async lookAround(): Promise<boolean> {
-    const candidate = await this.#routes.findNearer(this.#ended.signal);
-    if (candidate === undefined) return false;
-    await this.#stabilizer.stabilizeFrom(candidate);
-    return true;
+  lookAround(): Promise<boolean> {
+    return this.#lookAround.round();
   }
 
   /** A neighbour leaves in good order. */

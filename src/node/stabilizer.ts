@@ -22,7 +22,8 @@ import * as steps from '../ring/steps.js';
 import { listThrough } from '../ring/successor-list.js';
 import { withList } from '../ring/whole-ring.js';
 import type { Transport } from '../wire/transport.js';
-import { type Liveness, meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
+import type { Liveness } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { Pointers } from './pointers.js';
 
@@ -71,47 +72,54 @@ export class Stabilizer {
    */
   async stabilize(): Promise<boolean> {
     const before = this.#pointers.now;
-    const outcome = await this.#finish(await this.#askHead());
+    const outcome = await this.#round(() => this.#askHead());
     return outcome?.do !== 'nothing' || this.#pointers.now !== before;
   }
 
   /** A peer that may follow nearer than the first successor: it is asked, and adopted if it does. */
   async stabilizeFrom(candidate: PeerRef): Promise<void> {
-    await this.#finish(await this.#askNearer(candidate));
+    await this.#round(() => this.#askNearer(candidate));
   }
 
   /**
    * A peer says that it is our first successor and has news, or that it may be. What follows is a step that the protocol
-   * may take at any time, stabilize or stabilizeFromPred; either asks before it adopts.
+   * may take at any time, stabilize or stabilizeFromPred; either asks before it adopts. In the protocol a nearer peer is
+   * always one that our first successor has named, to which it had notified itself: it comes before that one and knows it.
+   * So here a peer that skips our first successor is not adopted yet. It announces itself again when it has learned of it.
    */
   async announced(candidate: PeerRef): Promise<void> {
-    const { clock, random, signal } = this.#options;
-    for (let question = 0; question < limits.announcedQuestions; question += 1) {
+    await this.#round(async () => {
       const { self, successors } = this.#pointers.now;
-      const isHead = successors[0]?.id === candidate.id;
-      if (!isHead && !between(self.id, candidate.id, firstSuccessor(this.#pointers.now).id)) return;
-      const outcome = isHead ? await this.#askHead(candidate) : await this.#askNearer(candidate);
-      if ((await this.#finish(outcome)) !== undefined) return;
-      // It is changing its pointers again.
-      await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
-    }
+      if (successors[0]?.id === candidate.id) return this.#askHead(candidate);
+      const isNearer = between(self.id, candidate.id, firstSuccessor(this.#pointers.now).id);
+      return isNearer ? this.#askNearer(candidate, (from) => this.#skipsHead(from)) : nothing;
+    });
   }
 
-  /** rectify: a peer says that it may be our predecessor. */
+  /**
+   * rectify: a peer says that it may be our predecessor. If it is, the one that was is told at once, so that it asks us,
+   * and finds the other between itself and us: where two rings become one, they have not heard of each other.
+   */
   async rectify(candidate: PeerRef): Promise<void> {
-    const doubted = await this.#pointers.take(() => {
-      const rectified = steps.rectify(this.#pointers.now, candidate, this.#options.listLength);
-      if (rectified === undefined) return this.#pointers.now.predecessor;
-      this.#pointers.become(rectified);
-      return null;
+    const { listLength } = this.#options;
+    const { before, isAdopted } = await this.#pointers.take(() => {
+      const state = this.#pointers.now;
+      const rectified = steps.rectify(state, candidate, listLength);
+      if (rectified !== undefined) this.#pointers.become(rectified);
+      return { before: state.predecessor, isAdopted: rectified !== undefined };
     });
-    if (doubted === null || (await this.#options.liveness.lives(doubted))) return;
+    if (before === null) return;
+    if (isAdopted) {
+      if (before.id !== candidate.id) await this.announce(before);
+      return;
+    }
+    if (await this.#options.liveness.lives(before)) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       this.#pointers.become(
-        isSamePeer(state.predecessor, doubted)
-          ? steps.rectifyAfterPing(state, candidate, this.#options.listLength)
-          : (steps.rectify(state, candidate, this.#options.listLength) ?? state),
+        isSamePeer(state.predecessor, before)
+          ? steps.rectifyAfterPing(state, candidate, listLength)
+          : (steps.rectify(state, candidate, listLength) ?? state),
       );
     });
   }
@@ -126,11 +134,22 @@ export class Stabilizer {
     });
   }
 
-  /** Does what is left of a round. */
-  async #finish(outcome: Outcome): Promise<Outcome> {
-    const next = outcome?.do === 'ask' ? await this.#askNearer(outcome.peer) : outcome;
-    if (next?.do === 'notify') await this.#notify(next.peer);
-    return next;
+  /**
+   * A round: a question, and what follows from its answer. Where a crowd joins at one place, the peer that was asked names
+   * a nearer one, and that one another: they are asked in a row. One that is changing its pointers is asked again in a
+   * moment.
+   */
+  async #round(ask: () => Promise<Outcome>): Promise<Outcome> {
+    const { clock, random, signal } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      let outcome = await ask();
+      for (let question = 1; outcome?.do === 'ask' && question < limits.roundQuestions; question += 1) {
+        outcome = await this.#askNearer(outcome.peer);
+      }
+      if (outcome?.do === 'notify') await this.notify(outcome.peer);
+      if (outcome !== undefined || attempt >= limits.roundAttempts || signal.aborted) return outcome;
+      await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
+    }
   }
 
   /**
@@ -228,18 +247,30 @@ export class Stabilizer {
 
   /**
    * stabilizeFromPred: a peer that may be a nearer successor.
+   * @param isUnfit whether it is not to be adopted, as it has answered
    * @returns undefined when it may live, and did not say.
    */
-  async #askNearer(candidate: PeerRef): Promise<Outcome> {
+  async #askNearer(
+    candidate: PeerRef,
+    isUnfit: (from: Neighbourhood) => boolean = () => false,
+  ): Promise<Outcome> {
     const { liveness, listLength } = this.#options;
     if (await this.#isOutOfReach(candidate)) return nothing;
     const heard = await this.#ask(
       () => candidate,
-      (from) => steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
+      (from) =>
+        isUnfit(from)
+          ? { state: this.#pointers.now, next: nothing }
+          : steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
     );
     if (heard.kind === 'answer') return heard.next;
     if (heard.kind === 'later' || !(await liveness.isDeadForRouting(candidate))) return undefined;
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
+  }
+
+  /** Whether our first successor lies between a peer and that one's own. */
+  #skipsHead(from: Neighbourhood): boolean {
+    return between(from.self.id, firstSuccessor(this.#pointers.now).id, firstSuccessor(from).id);
   }
 
   /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */
@@ -298,12 +329,26 @@ export class Stabilizer {
     return next;
   }
 
-  async #notify(peer: PeerRef): Promise<void> {
+  /** Tells a peer that this one may be its predecessor. @returns whether it answered. */
+  async notify(peer: PeerRef): Promise<boolean> {
     const { transport, log, signal } = this.#options;
     try {
       await transport.call(peer, 'notify', { peer: this.#pointers.now.self }, { signal });
+      return true;
     } catch (error) {
       log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
+      return false;
+    }
+  }
+
+  /** Tells a peer to ask this one: it may be its first successor, or is and has news. */
+  async announce(peer: PeerRef): Promise<void> {
+    const { transport, log, signal } = this.#options;
+    try {
+      await transport.call(peer, 'announce', { peer: this.#pointers.now.self }, { signal });
+    } catch (error) {
+      // It comes to ask by itself, a little later.
+      log.debug('an announcement was not answered', { peer: peer.address, error: messageOf(error) });
     }
   }
 }

@@ -123,6 +123,13 @@ export class PeerCache {
     }
   }
 
+  /** Some peers, chosen at random: none of them twice, and fewer if there are no more. */
+  some(count: number): readonly PeerRef[] {
+    const { size } = this.#entries;
+    const from = this.#entries.at(size === 0 ? 0 : this.#options.random.below(size));
+    return from === undefined ? [] : this.after(from.peer.id, count);
+  }
+
   /** The nearest peers before a key, nearest first. */
   before(key: Id, limit: number): readonly PeerRef[] {
     return first(limit, this.#entries.before(key)).map(({ peer }) => peer);

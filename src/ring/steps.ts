@@ -75,12 +75,18 @@ export function stabilizeWithoutAnswer(state: RingState): Step {
 
 /**
  * stabilizeFromPred, when the nearer peer answered: it becomes the first successor, if it still lies before the one
- * we have.
+ * we have. Where it knows somebody nearer still, that one is asked next, as stabilize would with the same answer: so
+ * a peer that has missed many finds the nearest of them at once.
  */
 export function stabilizeFromPredecessor(state: RingState, answer: Neighbourhood, length: number): Step {
   if (!between(state.self.id, answer.self.id, firstSuccessor(state).id))
     return { state, next: { do: 'nothing' } };
-  return { state: behind(state, answer, length), next: { do: 'notify', peer: answer.self } };
+  const nearer = answer.predecessor;
+  const isMissing = nearer !== null && between(state.self.id, nearer.id, answer.self.id);
+  return {
+    state: behind(state, answer, length),
+    next: isMissing ? { do: 'ask', peer: nearer } : { do: 'notify', peer: answer.self },
+  };
 }
 
 /** stabilizeFromPred, when the nearer peer is dead: nothing changes, and the successor hears of us. */

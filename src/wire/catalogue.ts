@@ -133,6 +133,17 @@ export const methods = {
     lane: 'ring',
   }),
 
+  /**
+   * The peers that the peer knows behind a place on the ring, in order, once round at most: what a newcomer begins with.
+   * Hearsay: some may be gone, and some be missing.
+   */
+  knownPeers: method({
+    request: struct({ after: idCodec }),
+    response: struct({ peers: list(peerCodec, limits.knownPeersPage) }),
+    callers: ['peer', 'user'],
+    lane: 'ring',
+  }),
+
   /** The distinct peers that the fingers point to, nearest first. */
   fingerTable: method({
     request: nothing,

@@ -17,6 +17,8 @@ import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
+type Pointers = Pick<RingState, 'predecessor' | 'successors'>;
+
 export interface SimulatedPeerOptions {
   readonly id?: Id;
   /** By default each peer is a machine of its own. */
@@ -42,6 +44,7 @@ export class SimulatedPeer {
   readonly #world: World;
   readonly #options: SimulatedPeerOptions;
   #remembered: readonly RememberedPeer[] = [];
+  #pointers: Pointers | undefined;
   #process: Machine | undefined;
   #node: Node | undefined;
   #hasServed = false;
@@ -87,6 +90,11 @@ export class SimulatedPeer {
     return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;
   }
 
+  /** The peers that it remembers on its disk. */
+  get remembered(): readonly PeerRef[] {
+    return this.#remembered.map(({ peer }) => peer);
+  }
+
   get ref(): PeerRef {
     const { zone } = this.#options;
     return {
@@ -111,6 +119,8 @@ export class SimulatedPeer {
     this.#process = process;
     this.#node = undefined;
     const { zone, policy, intervals } = this.#options;
+    const pointers = this.#pointers;
+    this.#pointers = undefined;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -126,11 +136,19 @@ export class SimulatedPeer {
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
       ...(intervals === undefined ? {} : { intervals }),
+      ...(pointers === undefined ? {} : { pointers }),
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     this.#hasServed = true;
     return node;
+  }
+
+  /** Sets what it begins with when it is started for the first time: its pointers, true or not, and whom it remembers. */
+  beginWith(pointers: Pointers, remembered: readonly PeerRef[]): void {
+    const lastSeenMs = this.#world.clock.nowMs();
+    this.#pointers = pointers;
+    this.#remembered = remembered.map((peer) => ({ peer, lastSeenMs }));
   }
 
   /** What the world waits for of this peer. @throws Crashed when it crashes first. */
