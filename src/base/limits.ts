@@ -139,6 +139,9 @@ export const limits = Object.freeze({
   adminConnections: 16,
   /** A line on the administration socket. */
   adminLineBytes: 1 * MiB,
+  /** Peers that a reader asks for a value before there is none, or no newer one: all of a ring that people run for
+   * themselves. What was written while the ring was cut lies with whoever stood in. */
+  readersAsked: 64,
   /** How long a client tries a request again while peers are busy or the ring closes a gap. */
   clientRetryMs: 30 * second,
   /** Files that a backup reads at once; each has a buffer of its own. */

@@ -235,6 +235,8 @@ export class Node {
       await this.#join(entries);
       this.#upkeep.start();
       await this.#untilTakenIn();
+      // Not only in a moment: whoever has said that it is in the ring finds back to it, and knows how large it is.
+      await this.#remember();
     } catch (error) {
       await this.#endUpkeep();
       await this.#shutDown();
@@ -274,17 +276,25 @@ export class Node {
   }
 
   async #shutDown(): Promise<void> {
-    const { transport, log } = this.#options;
     try {
       await this.#listener.close(stopGraceMs);
       await this.#replication.settle(stopGraceMs);
+      await this.#remember();
+    } finally {
+      await this.#options.transport.close();
+    }
+  }
+
+  async #remember(): Promise<void> {
+    try {
       await this.#remembered.save();
     } catch (error) {
-      log.warn('the list of known peers could not be saved; the next start uses the one before', {
-        error: messageOf(error),
-      });
-    } finally {
-      await transport.close();
+      this.#options.log.warn(
+        'the list of known peers could not be saved; the next start uses the one before',
+        {
+          error: messageOf(error),
+        },
+      );
     }
   }
 

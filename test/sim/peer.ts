@@ -48,6 +48,8 @@ export class SimulatedPeer {
   #process: Machine | undefined;
   #node: Node | undefined;
   #hasServed = false;
+  #isMember = false;
+  #runningSinceMs = 0;
   #isLeaving = false;
 
   constructor(world: World, options: SimulatedPeerOptions & { readonly id: Id; readonly address: string }) {
@@ -64,14 +66,19 @@ export class SimulatedPeer {
     return this.#process !== undefined;
   }
 
-  /** Whether its process stands still. */
-  get isPaused(): boolean {
-    return this.#process?.isPaused === true;
+  /** Since when its process runs without having stood still, in virtual time; undefined when it does not run. */
+  get runningSinceMs(): number | undefined {
+    return this.#process === undefined || this.#process.isPaused ? undefined : this.#runningSinceMs;
   }
 
   /** Whether it is on its way out, in good order. */
   get isLeaving(): boolean {
     return this.#isLeaving;
+  }
+
+  /** Whether the ring counts on it: it got in, and has not said goodbye since. */
+  get isMember(): boolean {
+    return this.#isMember && !this.#isLeaving;
   }
 
   /** Whether it has ever got into the ring, so that its operator need not tell it the way again. */
@@ -117,6 +124,7 @@ export class SimulatedPeer {
     world.network.resume(this.address);
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
+    this.#runningSinceMs = world.clock.monotonicMs();
     this.#node = undefined;
     const { zone, policy, intervals } = this.#options;
     const pointers = this.#pointers;
@@ -137,10 +145,14 @@ export class SimulatedPeer {
       ...(policy === undefined ? {} : { policy }),
       ...(intervals === undefined ? {} : { intervals }),
       ...(pointers === undefined ? {} : { pointers }),
+      onVerdict: (verdict) => {
+        for (const observer of world.observers) observer.judged?.(this, verdict);
+      },
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     this.#hasServed = true;
+    this.#isMember = true;
     return node;
   }
 
@@ -173,6 +185,7 @@ export class SimulatedPeer {
     this.#world.note(`stop ${this.address}`);
     this.#isLeaving = true;
     await process?.unlessItCrashes(this.node.stop());
+    this.#isMember = false;
     this.#end(false);
   }
 
@@ -209,6 +222,7 @@ export class SimulatedPeer {
   resume(): void {
     this.#world.note(`resume ${this.address}`);
     this.#process?.resume(this.address);
+    this.#runningSinceMs = this.#world.clock.monotonicMs();
   }
 
   #memory(): PeerMemory {
