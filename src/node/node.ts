@@ -23,6 +23,7 @@ import { fingerTableHandler } from './handlers/finger-table.js';
 import { getBlockHandler } from './handlers/get-block.js';
 import { getRecordHandler } from './handlers/get-record.js';
 import { hasBlocksHandler } from './handlers/has-blocks.js';
+import { introduceHandler } from './handlers/introduce.js';
 import { knownPeersHandler } from './handlers/known-peers.js';
 import { leaveHandler } from './handlers/leave.js';
 import { notifyHandler } from './handlers/notify.js';
@@ -351,6 +352,7 @@ export class Node {
       successorList: successorListHandler(membership),
       notify: notifyHandler(membership),
       announce: announceHandler(membership),
+      introduce: introduceHandler(membership),
       probe: probeHandler(membership),
       knownPeers: knownPeersHandler(membership),
       fingerTable: fingerTableHandler(membership),

@@ -76,10 +76,10 @@ class DirectRing {
     const state = this.states.get(id);
     const candidate = this.states.get(from)?.self;
     if (state === undefined || candidate === undefined) return;
-    const rectified = steps.rectify(state, candidate);
+    const rectified = steps.rectify(state, candidate, listLength);
     if (rectified !== undefined) this.states.set(id, rectified);
     else if (state.predecessor !== null && !this.states.has(state.predecessor.id)) {
-      this.states.set(id, steps.rectifyAfterPing(state, candidate));
+      this.states.set(id, steps.rectifyAfterPing(state, candidate, listLength));
     }
   }
 
