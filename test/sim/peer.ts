@@ -94,6 +94,11 @@ export class SimulatedPeer {
     return this.#node;
   }
 
+  /** Whether it speaks for the ring; it has joined before. */
+  get isInside(): boolean {
+    return this.#node?.membership.isInside === true;
+  }
+
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
   get state(): RingState | undefined {
     return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;

@@ -6,6 +6,7 @@
  * peer is chosen.
  */
 import type { SimulatedPeer } from '../peer.js';
+import { comeToRest } from '../ideal-check.js';
 import { CheckedLookups } from '../lookups.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { World } from '../world.js';
@@ -48,11 +49,7 @@ export const grow = {
       await clock.runFor(random.below(10) < crowdsInTen ? 0 : random.below(pauseMs));
     }
     while (underWay.size > 0) await clock.run(Promise.all(underWay));
-    const idealAfterMs = Math.round(await world.comesToRest());
-    const failedOnTheWay = figures.failedCount;
-    for (const peer of world.live) await clock.run(lookups.random(peer));
-    if (figures.failedCount > failedOnTheWay)
-      world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
+    const idealAfterMs = Math.round(await comeToRest(world, figures, { withinMs: 120_000, quietMs: 60_000 }));
     return {
       violations: world.violations,
       figures: { ...commonFigures('grow', world, figures), crashes, idealAfterMs },
