@@ -1,6 +1,6 @@
 /** How a peer finds the others: its fingers, the peers that it knows, its part in lookups, and lookups of its own. */
-import { limits } from '../base/limits.js';
 import type { Random } from '../base/random.js';
+import { limits } from '../base/limits.js';
 import { stretchOf } from '../ring/density.js';
 import { FingerTable } from '../ring/fingers.js';
 import type { Id } from '../ring/identifier.js';

@@ -105,17 +105,6 @@ export const methods = {
   }),
 
   /**
-   * The peers that the peer knows behind a place on the ring, in order, once round at most: what a newcomer begins with.
-   * Hearsay: some may be gone, and some be missing.
-   */
-  knownPeers: method({
-    request: struct({ after: idCodec }),
-    response: struct({ peers: list(peerCodec, limits.knownPeersPage) }),
-    callers: ['peer', 'user'],
-    lane: 'ring',
-  }),
-
-  /**
    * Whether a suspect lives. The accuser asks a witness, which asks the suspect by the same method; the suspect answers, and
    * shows the accuser that it lives. An accuser speaks for itself; NOT_FOUND when the witness does not know the suspect.
    */
@@ -123,6 +112,35 @@ export const methods = {
     request: struct({ suspect: peerCodec, accuser: peerCodec }),
     response: struct({ isAlive: boolean }),
     callers: ['peer'],
+    lane: 'ring',
+  }),
+
+  /**
+   * "I am coming into the ring: take me into your list." The caller has to be `peer`. Answered with the pointers as they
+   * were before; `isInside`: whether the answering peer speaks for the ring itself; `life`: a number that it draws when it
+   * starts, so that a caller notices that it has restarted between two answers.
+   */
+  introduce: method({
+    request: struct({ peer: peerCodec }),
+    response: struct({
+      self: peerCodec,
+      predecessor: nullable(peerCodec),
+      successors: peers,
+      isInside: boolean,
+      life: integer(0, 0xffff_ffff),
+    }),
+    callers: ['peer'],
+    lane: 'ring',
+  }),
+
+  /**
+   * The peers that the peer knows behind a place on the ring, in order, once round at most: what a newcomer begins with.
+   * Hearsay: some may be gone, and some be missing.
+   */
+  knownPeers: method({
+    request: struct({ after: idCodec }),
+    response: struct({ peers: list(peerCodec, limits.knownPeersPage) }),
+    callers: ['peer', 'user'],
     lane: 'ring',
   }),
 

@@ -172,6 +172,19 @@ describe('node: peers that come and go', () => {
     expect(await wrongLookups(world, 3)).to.equal(0);
   });
 
+  it('a peer that crashes as soon as it is in the ring finds back to it, and never takes itself for the whole of it', async () => {
+    const world = new World({ seed: 44 });
+    await world.grow(4);
+    await world.untilIdeal();
+    const newcomer = world.peer();
+    await world.clock.run(newcomer.start(world.live.slice(0, 1)));
+    newcomer.crash();
+    await world.clock.runFor(20_000);
+    await world.clock.run(newcomer.restart());
+    expect(newcomer.state?.successors).to.have.length(4);
+    await world.untilIdeal();
+  });
+
   it('a peer whose entries lead nowhere says so and is gone from the network', async () => {
     const world = new World({ seed: 43 });
     const [alive] = await world.grow(1);

@@ -17,6 +17,8 @@ import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
+type Pointers = Pick<RingState, 'predecessor' | 'successors'>;
+
 export interface SimulatedPeerOptions {
   readonly id?: Id;
   /** By default each peer is a machine of its own. */
@@ -44,9 +46,12 @@ export class SimulatedPeer {
   readonly #world: World;
   readonly #options: SimulatedPeerOptions;
   #remembered: readonly RememberedPeer[] = [];
+  #pointers: Pointers | undefined;
   #process: Machine | undefined;
   #node: Node | undefined;
   #hasServed = false;
+  #isMember = false;
+  #runningSinceMs = 0;
   #isLeaving = false;
 
   constructor(world: World, options: SimulatedPeerOptions & { readonly id: Id; readonly address: string }) {
@@ -63,14 +68,19 @@ export class SimulatedPeer {
     return this.#process !== undefined;
   }
 
-  /** Whether its process stands still. */
-  get isPaused(): boolean {
-    return this.#process?.isPaused === true;
+  /** Since when its process runs without having stood still, in virtual time; undefined when it does not run. */
+  get runningSinceMs(): number | undefined {
+    return this.#process === undefined || this.#process.isPaused ? undefined : this.#runningSinceMs;
   }
 
   /** Whether it is on its way out, in good order. */
   get isLeaving(): boolean {
     return this.#isLeaving;
+  }
+
+  /** Whether the ring counts on it: it got in, and has not said goodbye since. */
+  get isMember(): boolean {
+    return this.#isMember && !this.#isLeaving;
   }
 
   /** Whether it has ever got into the ring, so that its operator need not tell it the way again. */
@@ -116,8 +126,11 @@ export class SimulatedPeer {
     world.network.resume(this.address);
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
+    this.#runningSinceMs = world.clock.monotonicMs();
     this.#node = undefined;
     const { zone, policy, intervals, knownPeers } = this.#options;
+    const pointers = this.#pointers;
+    this.#pointers = undefined;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -134,11 +147,23 @@ export class SimulatedPeer {
       ...(policy === undefined ? {} : { policy }),
       ...(knownPeers === undefined ? {} : { knownPeers }),
       ...(intervals === undefined ? {} : { intervals }),
+      ...(pointers === undefined ? {} : { pointers }),
+      onVerdict: (verdict) => {
+        for (const observer of world.observers) observer.judged?.(this, verdict);
+      },
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     this.#hasServed = true;
+    this.#isMember = true;
     return node;
+  }
+
+  /** Sets what it begins with when it is started for the first time: its pointers, true or not, and whom it remembers. */
+  beginWith(pointers: Pointers, remembered: readonly PeerRef[]): void {
+    const lastSeenMs = this.#world.clock.nowMs();
+    this.#pointers = pointers;
+    this.#remembered = remembered.map((peer) => ({ peer, lastSeenMs }));
   }
 
   /** What the world waits for of this peer. @throws Crashed when it crashes first. */
@@ -163,6 +188,7 @@ export class SimulatedPeer {
     this.#world.note(`stop ${this.address}`);
     this.#isLeaving = true;
     await process?.unlessItCrashes(this.node.stop());
+    this.#isMember = false;
     this.#end(false);
   }
 
@@ -199,6 +225,7 @@ export class SimulatedPeer {
   resume(): void {
     this.#world.note(`resume ${this.address}`);
     this.#process?.resume(this.address);
+    this.#runningSinceMs = this.#world.clock.monotonicMs();
   }
 
   #memory(): PeerMemory {

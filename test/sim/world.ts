@@ -8,6 +8,7 @@ import { messageOf } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { SigningKey } from '../../src/identity/keys.js';
+import type { Verdict } from '../../src/node/liveness.js';
 import { holderOrder } from '../../src/node/placement.js';
 import { hashToId, idFromBytes, type Id } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
@@ -48,6 +49,8 @@ export interface PeerObserver {
   crashed?(peer: SimulatedPeer): void;
   /** A value has got onto its disk; a block has the number 0. */
   kept?(peer: SimulatedPeer, id: Id, sequence: number, bytes: Uint8Array): void;
+  /** It has suspected, acquitted or found dead another peer. */
+  judged?(by: SimulatedPeer, verdict: Verdict): void;
   /** What is on its disk is about to be lost for good. */
   losing?(peer: SimulatedPeer): void;
 }

@@ -1,5 +1,6 @@
 /** All scenarios by the names that `npm run sim` takes. */
 import type { Scenario } from '../scenario.js';
+import { arbitrary } from './arbitrary.js';
 import { chaos } from './chaos.js';
 import { churn } from './churn.js';
 import { fail } from './fail.js';
@@ -10,6 +11,7 @@ import { partition } from './partition.js';
 import { paths } from './paths.js';
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
+  arbitrary,
   chaos,
   churn,
   fail,

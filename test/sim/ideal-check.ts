@@ -1,0 +1,40 @@
+/** When a ring that has come to harm is ideal again, and what it is held to then. */
+import { limits } from '../../src/base/limits.js';
+import { jitterShare } from '../../src/node/periodic.js';
+import { defaultIntervals } from '../../src/node/upkeep.js';
+import { CheckedLookups } from './lookups.js';
+import { ringRules } from './rules.js';
+import type { LookupFigures } from './scenario.js';
+import type { World } from './world.js';
+
+/**
+ * The longest time until rings that can hear each other are one, and ideal. In each round of looking around a peer asks
+ * some of those that it remembers, so all of them have been asked after a number of rounds, each begun after the longest
+ * pause at the latest; one more is for the questions themselves and for the rings to close.
+ * @param known how many peers there are to remember, dead ones too
+ */
+export function idealWithinMs(known: number): number {
+  const rounds = Math.ceil(known / limits.lookAroundPeers);
+  return (rounds + 1) * defaultIntervals.lookAround.longestMs * (1 + jitterShare);
+}
+
+/** A ring that is ideal stays as it is; looked at for this long. */
+const quietMs = 600_000;
+
+/** Checks of a ring that has become ideal: all rules hold, nothing changes any more, and every lookup finds the owner. */
+export async function checkIdeal(world: World, figures: LookupFigures): Promise<void> {
+  const { clock } = world;
+  world.require(ringRules);
+  let changes = 0;
+  const onChange = (): void => {
+    changes += 1;
+  };
+  world.listeners.add(onChange);
+  await clock.runFor(quietMs);
+  world.listeners.delete(onChange);
+  if (changes > 0) world.violated('quiet', `${changes} changes in the ideal ring`);
+  const before = figures.failedCount;
+  const lookups = new CheckedLookups(world, figures);
+  for (const peer of world.live) await clock.run(lookups.random(peer));
+  if (figures.failedCount > before) world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
+}
