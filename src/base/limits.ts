@@ -64,6 +64,9 @@ export const limits = Object.freeze({
   lookupSteps: 48,
   /** Peers remembered on disk for the next start and for healed partitions. */
   rememberedPeers: 256,
+  /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that
+   * remembers all it can has asked each of them after 32 rounds. */
+  lookAroundPeers: 8,
   /** Peers in the cache of known ones: a ring of that size is known whole, for a MiB of memory; a ring of a million is
    * crossed in three questions. */
   knownPeers: 4096,
@@ -74,9 +77,6 @@ export const limits = Object.freeze({
   knownPeersPage: 256,
   /** Dead peers that are not believed to live again because somebody says so. */
   gonePeers: 256,
-  /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that
-   * remembers all it can has asked each of them after 32 rounds. */
-  lookAroundPeers: 8,
   /** A printable network address: a DNS name (253), a colon and a port. */
   addressBytes: 260,
   /** A zone's name. */

@@ -8,7 +8,7 @@
 import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Id, PeerRef, Transport } from '../wire/index.js';
-import type { RingView } from './ring-view.js';
+import type { Paths, RingView } from './ring-view.js';
 
 export interface ReadersOptions {
   readonly view: RingView;
@@ -20,12 +20,16 @@ export interface ReadersOptions {
 const silentMost = 3;
 
 /**
- * The peers to ask for a key, the responsible one first, at most `limits.readersAsked`. Those behind the holders are
+ * The peers to ask for a key, as one path to it says or two, the responsible one first, at most `limits.readersAsked`. Those behind the holders are
  * looked for only when more than the holders are asked for.
  * @throws PeerStoreError as {@link RingView.holders}; CANCELLED.
  */
-export async function* readersOf(options: ReadersOptions, key: Id): AsyncGenerator<PeerRef, void> {
-  const holders = await options.view.holders(key);
+export async function* readersOf(
+  options: ReadersOptions,
+  key: Id,
+  paths: Paths,
+): AsyncGenerator<PeerRef, void> {
+  const holders = await options.view.holders(key, paths);
   const found = new Map(holders.map((peer) => [peer.id, peer]));
   yield* holders;
   while (found.size < limits.readersAsked) {

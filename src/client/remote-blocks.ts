@@ -11,7 +11,7 @@ import { type Id, type PeerRef, shortId, type Transport } from '../wire/index.js
 import { whileMember } from './member-call.js';
 import { readersOf } from './readers.js';
 import { isBusy, isPassing, retrying, type RetryOptions } from './retry.js';
-import type { RingView } from './ring-view.js';
+import type { Paths, RingView } from './ring-view.js';
 
 interface Range {
   readonly offset: number;
@@ -95,7 +95,8 @@ export class RemoteBlocks {
         this.#retry,
         () => {
           rounds += 1;
-          return this.#getFromAny(id, range);
+          // That a block is nowhere is not believed on the word of one path.
+          return this.#getFromAny(id, range, rounds === 1 ? 'one' : 'two');
         },
         mayPass,
       ),
@@ -103,10 +104,10 @@ export class RemoteBlocks {
   }
 
   /** One round: each peer in its turn. */
-  async #getFromAny(id: Id, range: Range | undefined): Promise<Uint8Array> {
+  async #getFromAny(id: Id, range: Range | undefined, paths: Paths): Promise<Uint8Array> {
     const { view } = this.#options;
     const failures: unknown[] = [];
-    for await (const holder of readersOf(this.#options, id)) {
+    for await (const holder of readersOf(this.#options, id, paths)) {
       try {
         return await this.#getFrom(holder, id, range);
       } catch (error) {
@@ -163,8 +164,9 @@ export class RemoteBlocks {
     return [...groups.values()].flat();
   }
 
+  /** Whom to store a block with, or to ask whether it is stored: a wrong answer would lose it. */
   async #ownerOf(key: Id): Promise<PeerRef> {
-    const [owner] = await this.#options.view.holders(key);
+    const [owner] = await this.#options.view.holders(key, 'two');
     if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
     return owner;
   }

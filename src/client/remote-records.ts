@@ -7,6 +7,7 @@ import { whileMember } from './member-call.js';
 import { readersOf } from './readers.js';
 import type { RemoteOptions } from './remote-blocks.js';
 import { retrying } from './retry.js';
+import type { Paths } from './ring-view.js';
 
 /** What one holder said of a record. */
 type Vote = { readonly kind: 'record'; readonly record: SignedRecord } | { readonly kind: 'none' | 'failed' };
@@ -32,17 +33,23 @@ export class RemoteRecords {
   async get(kind: string, writer: Uint8Array, name: string): Promise<SignedRecord | undefined> {
     const id = recordId(kind, writer, name);
     return retrying(this.#options, async () => {
-      const votes = await this.#votes(id);
-      const majority = Math.floor(Math.min(this.#options.replicas, votes.length) / 2) + 1;
-      if (votes.filter(({ kind: vote }) => vote !== 'failed').length < majority) {
-        this.#options.view.invalidate();
-        throw new PeerStoreError(
-          'UNREACHABLE',
-          `too few of the peers that hold record ${shortId(id)} answer to be sure of its newest value`,
-        );
-      }
-      return newestOf(votes);
+      // That there is none is not believed on the word of one path.
+      return (await this.#newest(id, 'one')) ?? (await this.#newest(id, 'two'));
     });
+  }
+
+  /** @throws PeerStoreError UNREACHABLE when too few peers answer to be sure. */
+  async #newest(id: Id, paths: Paths): Promise<SignedRecord | undefined> {
+    const votes = await this.#votes(id, paths);
+    const majority = Math.floor(Math.min(this.#options.replicas, votes.length) / 2) + 1;
+    if (votes.filter(({ kind: vote }) => vote !== 'failed').length < majority) {
+      this.#options.view.invalidate();
+      throw new PeerStoreError(
+        'UNREACHABLE',
+        `too few of the peers that hold record ${shortId(id)} answer to be sure of its newest value`,
+      );
+    }
+    return newestOf(votes);
   }
 
   /**
@@ -55,7 +62,7 @@ export class RemoteRecords {
     const id = recordId(record.kind, record.writer, record.name);
     const { transport, view } = this.#options;
     await retrying(this.#options, async () => {
-      const [owner] = await view.holders(id);
+      const [owner] = await view.holders(id, 'two');
       if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
       const method = record.deleted ? 'deleteRecord' : 'postRecord';
       try {
@@ -71,12 +78,12 @@ export class RemoteRecords {
   }
 
   /** What each of the peers says that may have a record. */
-  async #votes(id: Id): Promise<readonly Vote[]> {
+  async #votes(id: Id, paths: Paths): Promise<readonly Vote[]> {
     const { clock, replicas, signal } = this.#options;
     const enough = new AbortController();
     const until = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
     const asked: Promise<Vote>[] = [];
-    for await (const peer of readersOf(this.#options, id)) asked.push(this.#ask(peer, id, until));
+    for await (const peer of readersOf(this.#options, id, paths)) asked.push(this.#ask(peer, id, until));
     const holders = await Promise.all(asked.slice(0, replicas));
     const areSettled = holders.every(({ kind }) => kind === 'record');
     const timer = areSettled ? clock.setTimer(standInsMs, () => enough.abort()) : undefined;

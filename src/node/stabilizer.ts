@@ -17,11 +17,13 @@ import type { Logger } from '../base/log.js';
 import { jittered, type Random } from '../base/random.js';
 import { between } from '../ring/interval.js';
 import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
-import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
+import { firstSuccessor, type Neighbourhood, seesWholeRing } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { listThrough } from '../ring/successor-list.js';
+import { withList } from '../ring/whole-ring.js';
 import type { Transport } from '../wire/transport.js';
-import { type Liveness, meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
+import type { Liveness } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { Pointers } from './pointers.js';
 
@@ -34,6 +36,10 @@ export interface StabilizerOptions {
   /** Entries of a successor list. */
   readonly listLength: number;
   readonly liveness: Liveness;
+  /** Told of peers in the list that the first successor does not name: they may be dead. */
+  readonly onUnconfirmed: (peers: readonly PeerRef[]) => void;
+  /** Every peer in the list is dead, and there were more in the ring. */
+  readonly onLost: () => void;
   /** Ends every question. */
   readonly signal: AbortSignal;
 }
@@ -91,19 +97,20 @@ export class Stabilizer {
   }
 
   /**
-   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
-   * have lived in different rings do not know each other.
+   * rectify: a peer says that it may be our predecessor. If it is, the one that was is told at once, so that it asks us,
+   * and finds the other between itself and us: where two rings become one, they have not heard of each other.
    */
   async rectify(candidate: PeerRef): Promise<void> {
+    const { listLength } = this.#options;
     const { before, isAdopted } = await this.#pointers.take(() => {
       const state = this.#pointers.now;
-      const rectified = steps.rectify(state, candidate);
+      const rectified = steps.rectify(state, candidate, listLength);
       if (rectified !== undefined) this.#pointers.become(rectified);
       return { before: state.predecessor, isAdopted: rectified !== undefined };
     });
     if (before === null) return;
     if (isAdopted) {
-      if (!isSamePeer(before, candidate)) await this.announce(before);
+      if (before.id !== candidate.id) await this.announce(before);
       return;
     }
     if (await this.#options.liveness.lives(before)) return;
@@ -111,8 +118,8 @@ export class Stabilizer {
       const state = this.#pointers.now;
       this.#pointers.become(
         isSamePeer(state.predecessor, before)
-          ? steps.rectifyAfterPing(state, candidate)
-          : (steps.rectify(state, candidate) ?? state),
+          ? steps.rectifyAfterPing(state, candidate, listLength)
+          : (steps.rectify(state, candidate, listLength) ?? state),
       );
     });
   }
@@ -151,7 +158,10 @@ export class Stabilizer {
    */
   async #askHead(announced?: PeerRef): Promise<Outcome> {
     const { listLength, liveness } = this.#options;
-    const step = (from: Neighbourhood) => steps.stabilize(this.#pointers.now, from, listLength);
+    const step = (from: Neighbourhood): steps.Step => {
+      this.#options.onUnconfirmed(steps.unconfirmed(this.#pointers.now, from));
+      return steps.stabilize(this.#pointers.now, from, listLength);
+    };
     if (this.#pointers.now.successors.length === 0) {
       return this.#pointers.take(() =>
         this.#pointers.now.successors.length === 0 ? this.#apply(step(this.#pointers.now)) : nothing,
@@ -186,6 +196,7 @@ export class Stabilizer {
           : undefined,
       );
       if (next === undefined) break;
+      if (next.do === 'enter again') this.#options.onLost();
       outcome = next;
     }
     return outcome === undefined && liveness.isVouchedFor(head) ? this.#lookPast(head) : outcome;
@@ -219,8 +230,8 @@ export class Stabilizer {
     const learn = ({ self, successors: tail }: Neighbourhood): steps.Step => {
       const state = this.#pointers.now;
       if (!isSamePeer(state.successors[0], head)) return { state, next: nothing };
-      const successors = listThrough(state.self.id, state.successors, self, tail, listLength);
-      return { state: { ...state, successors }, next: nothing };
+      const list = listThrough(state.self.id, state.successors, self, tail, listLength);
+      return { state: withList(state, list, listLength), next: nothing };
     };
     let asked = peer;
     for (let question = 0; question < limits.suspectsAtOnce; question += 1) {
@@ -252,7 +263,7 @@ export class Stabilizer {
           ? { state: this.#pointers.now, next: nothing }
           : steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
     );
-    if (heard.kind === 'answer') return this.#nearerThan(heard.from) ?? heard.next;
+    if (heard.kind === 'answer') return heard.next;
     if (heard.kind === 'later' || !(await liveness.isDeadForRouting(candidate))) return undefined;
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
   }
@@ -260,16 +271,6 @@ export class Stabilizer {
   /** Whether our first successor lies between a peer and that one's own. */
   #skipsHead(from: Neighbourhood): boolean {
     return between(from.self.id, firstSuccessor(this.#pointers.now).id, firstSuccessor(from).id);
-  }
-
-  /**
-   * What stabilize would do next with an answer of the new first successor. It has just given one: asking it again would be
-   * the next round, whose answer this may as well be.
-   */
-  #nearerThan({ self: asked, predecessor }: Neighbourhood): Outcome {
-    const { self, successors } = this.#pointers.now;
-    const isNearer = predecessor !== null && between(self.id, predecessor.id, asked.id);
-    return isNearer && isSamePeer(successors[0], asked) ? { do: 'ask', peer: predecessor } : undefined;
   }
 
   /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */
@@ -285,7 +286,7 @@ export class Stabilizer {
       const peer = whom();
       if (peer.id === this.#pointers.now.self.id) return { kind: 'later' };
       try {
-        const from = await neighbourhoodOf(transport, peer, signal);
+        const from = this.#withoutDead(await neighbourhoodOf(transport, peer, signal));
         const next = this.#apply(step(from));
         return { kind: 'answer', from, next: this.#isKnownTo(from, next) ? nothing : next };
       } catch (error) {
@@ -310,6 +311,17 @@ export class Stabilizer {
       next.peer.id === peer.id &&
       isSameReference(predecessor, this.#pointers.now.self)
     );
+  }
+
+  /**
+   * In a small ring everybody finds out about the dead, each at its own time, and keeps who is in its list until then: it
+   * does not take them in again from those who have not found out yet.
+   */
+  #withoutDead(from: Neighbourhood): Neighbourhood {
+    if (!seesWholeRing(this.#pointers.now)) return from;
+    const { liveness } = this.#options;
+    const isKept = (peer: PeerRef): boolean => !liveness.isInDoubt(peer) || liveness.isVouchedFor(peer);
+    return { ...from, successors: from.successors.filter(isKept) };
   }
 
   #apply({ state, next }: steps.Step): steps.Next {

@@ -17,6 +17,8 @@ import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
+type Pointers = Pick<RingState, 'predecessor' | 'successors'>;
+
 export interface SimulatedPeerOptions {
   readonly id?: Id;
   /** By default each peer is a machine of its own. */
@@ -24,6 +26,8 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  /** The most peers that it keeps in mind for routing. */
+  readonly knownPeers?: number;
   readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
@@ -42,6 +46,7 @@ export class SimulatedPeer {
   readonly #world: World;
   readonly #options: SimulatedPeerOptions;
   #remembered: readonly RememberedPeer[] = [];
+  #pointers: Pointers | undefined;
   #process: Machine | undefined;
   #node: Node | undefined;
   #hasServed = false;
@@ -83,10 +88,20 @@ export class SimulatedPeer {
     return this.#hasServed;
   }
 
+  /** Whether the ring has taken it in, as it knows itself: it answers for its keys. */
+  get isTakenIn(): boolean {
+    return this.isUp && this.#node?.membership.isInside === true;
+  }
+
   /** The running node, once it has joined. @throws Error before. */
   get node(): Node {
     if (this.#node === undefined) throw new Error(`the peer at ${this.address} is not running`);
     return this.#node;
+  }
+
+  /** Whether it speaks for the ring; it has joined before. */
+  get isInside(): boolean {
+    return this.#node?.membership.isInside === true;
   }
 
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
@@ -123,7 +138,9 @@ export class SimulatedPeer {
     this.#process = process;
     this.#runningSinceMs = world.clock.monotonicMs();
     this.#node = undefined;
-    const { zone, policy, intervals } = this.#options;
+    const { zone, policy, intervals, knownPeers } = this.#options;
+    const pointers = this.#pointers;
+    this.#pointers = undefined;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -138,7 +155,9 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(knownPeers === undefined ? {} : { knownPeers }),
       ...(intervals === undefined ? {} : { intervals }),
+      ...(pointers === undefined ? {} : { pointers }),
       onVerdict: (verdict) => {
         for (const observer of world.observers) observer.judged?.(this, verdict);
       },
@@ -147,6 +166,13 @@ export class SimulatedPeer {
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     this.#hasServed = true;
     return node;
+  }
+
+  /** Sets what it begins with when it is started for the first time: its pointers, true or not, and whom it remembers. */
+  beginWith(pointers: Pointers, remembered: readonly PeerRef[]): void {
+    const lastSeenMs = this.#world.clock.nowMs();
+    this.#pointers = pointers;
+    this.#remembered = remembered.map((peer) => ({ peer, lastSeenMs }));
   }
 
   /** What the world waits for of this peer. @throws Crashed when it crashes first. */
