@@ -1,5 +1,5 @@
 # The commands that people and CI rely on. Each works from a fresh clone.
-.PHONY: build test demo bench clean
+.PHONY: build test soak demo bench clean
 
 # Installed when package-lock.json is newer than what is installed.
 node_modules/.package-lock.json: package-lock.json
@@ -12,6 +12,12 @@ build: node_modules/.package-lock.json
 test: build
 	npm run --silent lint
 	npm run --silent test
+
+# Fresh seeds of every scenario: make soak MINUTES=60 [JOBS=2] [SCENARIOS="grow chaos"]
+MINUTES ?= 1
+JOBS ?= 2
+soak: build
+	node dist/test/sim/soak.js --minutes $(MINUTES) --jobs $(JOBS) $(SCENARIOS)
 
 demo: build
 	npm run --silent demo

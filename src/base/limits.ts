@@ -64,6 +64,19 @@ export const limits = Object.freeze({
   lookupSteps: 48,
   /** Peers remembered on disk for the next start and for healed partitions. */
   rememberedPeers: 256,
+  /** Peers in the cache of known ones: a ring of that size is known whole, for a MiB of memory; a ring of a million is
+   * crossed in three questions. */
+  knownPeers: 4096,
+  /** Sources that a full cache has at least: one peer's hearsay is a sixteenth of it, so that it takes that many liars
+   * to fill it. */
+  peerSourcesMin: 16,
+  /** Known peers in one answer: the cache of a newcomer is filled by as many peers as {@link peerSourcesMin}. */
+  knownPeersPage: 256,
+  /** Dead peers that are not believed to live again because somebody says so. */
+  gonePeers: 256,
+  /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that
+   * remembers all it can has asked each of them after 32 rounds. */
+  lookAroundPeers: 8,
   /** A printable network address: a DNS name (253), a colon and a port. */
   addressBytes: 260,
   /** A zone's name. */
@@ -135,9 +148,10 @@ export const limits = Object.freeze({
   userDevices: 64,
   /** Notifies, announcements and goodbyes that are looked into. Later ones repeat themselves or are found out. */
   errands: 64,
-  /** Times that a round begins again because a peer was changing its pointers, and nearer peers that it asks in a row. */
+  /** Times that a round begins again because a peer was changing its pointers; then it waits for the next one. */
   roundAttempts: 4,
-  roundQuestions: 32,
+  /** Peers in a row that are asked, each nearer than the one before it, before the rest waits for the next round. */
+  nearerPeersAtOnce: 16,
   /** Peers of which it is remembered when they were heard: neighbours, and whoever else asks or is asked. */
   contacts: 1024,
   /** A record's kind and name. */
@@ -336,4 +350,14 @@ atMost(
   limits.successorListLength + 1,
   limits.lookupCandidates,
   'the end of a lookup names a whole successor list',
+);
+atMost(
+  limits.knownPeers,
+  limits.peerSourcesMin * limits.knownPeersPage,
+  'a page from each of the fewest sources fills a cache',
+);
+atMost(
+  limits.knownPeersPage * (limits.addressBytes + limits.zoneBytes + 128),
+  limits.frameHeaderBytes,
+  'a page of known peers fits a frame',
 );

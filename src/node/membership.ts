@@ -30,6 +30,7 @@ import { Errands } from './errands.js';
 import { findPlacePatiently } from './join.js';
 import { Liveness, type Verdict } from './liveness.js';
 import type { LocalHealth } from './local-health.js';
+import { LookAround } from './look-around.js';
 import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
@@ -62,6 +63,7 @@ export class Membership {
   readonly #liveness: Liveness;
   readonly #witness: Witness;
   readonly #stabilizer: Stabilizer;
+  readonly #lookAround: LookAround;
   readonly #errands: Errands;
   readonly #ended = new AbortController();
 
@@ -86,6 +88,13 @@ export class Membership {
       signal,
     });
     this.#routes = new Routes({ ...options, pointers: this.#pointers });
+    this.#lookAround = new LookAround({
+      ...options,
+      state: () => this.insideState,
+      routes: this.#routes,
+      stabilizer: this.#stabilizer,
+      signal,
+    });
   }
 
   /** The pointers as they are at this moment, of a peer that may still be outside. */
@@ -211,15 +220,8 @@ export class Membership {
 
   /** Tells the predecessor to ask this peer: its list has changed, or it is new and belongs behind that one. */
   async announce(): Promise<void> {
-    const { self, predecessor } = this.state;
-    if (predecessor === null || !this.hasJoined) return;
-    const { transport, log } = this.#options;
-    try {
-      await transport.call(predecessor, 'announce', { peer: self }, { signal: this.#ended.signal });
-    } catch (error) {
-      // It comes to ask by itself, a little later.
-      log.debug('an announcement was not answered', { peer: predecessor.address, error: messageOf(error) });
-    }
+    const { predecessor } = this.state;
+    if (predecessor !== null && this.hasJoined) await this.#stabilizer.announce(predecessor);
   }
 
   /** Somebody takes this peer for responsible where it sees its predecessor: that one may be dead. Looked into in turn. */
@@ -263,15 +265,11 @@ export class Membership {
   }
 
   /**
-   * Looks this peer up through one that it remembers but does not see now. If that one lives in another part of a ring
-   * that was cut in two, the answer is a nearer successor than ours, and adopting it joins the parts again.
-   * @returns whether it found one.
+   * Asks others who follows this peer, and mends what they and it do not agree on: see look-around.ts.
+   * @returns whether there was anything.
    */
-  async lookAround(): Promise<boolean> {
-    const candidate = await this.#routes.findNearer(this.#ended.signal);
-    if (candidate === undefined) return false;
-    await this.#stabilizer.stabilizeFrom(candidate);
-    return true;
+  lookAround(): Promise<boolean> {
+    return this.#lookAround.round();
   }
 
   /** A neighbour leaves in good order. */

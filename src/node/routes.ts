@@ -1,24 +1,16 @@
 /** How a peer finds the others: its fingers, its part in lookups, and lookups of its own. */
-import { PeerStoreError } from '../base/errors.js';
-import { limits } from '../base/limits.js';
-import type { Random } from '../base/random.js';
 import { FingerTable } from '../ring/fingers.js';
 import type { Id } from '../ring/identifier.js';
-import { between } from '../ring/interval.js';
 import { lookup, type LookupOptions, type LookupResult } from '../ring/lookup.js';
 import type { PeerRef } from '../ring/peer.js';
 import { type LookupStep, lookupStep } from '../ring/routing.js';
-import { firstSuccessor } from '../ring/state.js';
 import type { Transport } from '../wire/transport.js';
 import { meansNoAnswer } from './liveness.js';
 import type { Pointers } from './pointers.js';
-import type { RememberedPeers } from './remembered-peers.js';
 
 export interface RoutesOptions {
   readonly self: PeerRef;
   readonly transport: Transport;
-  readonly random: Random;
-  readonly remembered: RememberedPeers;
   readonly pointers: Pointers;
 }
 
@@ -91,38 +83,5 @@ export class Routes {
     const power = beyond[this.#nextFinger] ?? 0;
     const { peers } = await this.find(this.#fingers.start(power), this.start, signal);
     this.#fingers.set(power, peers);
-  }
-
-  /**
-   * Looks this peer up through one that it remembers but does not see now.
-   * @returns a peer that follows nearer than the first successor, if that way leads to one.
-   */
-  async findNearer(signal: AbortSignal): Promise<PeerRef | undefined> {
-    const { self } = this.#options;
-    const through = this.#someoneUnseen();
-    if (through === undefined) return undefined;
-    try {
-      const [next] = (await this.find(self.id, [through], signal, { except: self.id })).peers;
-      return next !== undefined && this.#isNearer(next) ? next : undefined;
-    } catch (error) {
-      // Remembered peers are gone more often than not.
-      if (error instanceof PeerStoreError) return undefined;
-      throw error;
-    }
-  }
-
-  /** A remembered peer that is not in the list. Often one that would be our successor, were it part of our ring. */
-  #someoneUnseen(): PeerRef | undefined {
-    const { random, remembered, pointers } = this.#options;
-    const { predecessor, successors } = pointers.now;
-    const seen = new Set([predecessor?.id, ...successors.map(({ id }) => id)]);
-    const unseen = remembered.all().filter(({ id }) => !seen.has(id));
-    const nearer = unseen.filter((peer) => this.#isNearer(peer)).slice(0, limits.lookupCandidates);
-    const from = nearer.length > 0 && random.below(2) === 0 ? nearer : unseen;
-    return from.length === 0 ? undefined : from[random.below(from.length)];
-  }
-
-  #isNearer(peer: PeerRef): boolean {
-    return between(this.#options.self.id, peer.id, firstSuccessor(this.#options.pointers.now).id);
   }
 }

@@ -90,19 +90,27 @@ export class Stabilizer {
     });
   }
 
-  /** rectify: a peer says that it may be our predecessor. */
+  /**
+   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
+   * have lived in different rings do not know each other.
+   */
   async rectify(candidate: PeerRef): Promise<void> {
-    const doubted = await this.#pointers.take(() => {
-      const rectified = steps.rectify(this.#pointers.now, candidate);
-      if (rectified === undefined) return this.#pointers.now.predecessor;
-      this.#pointers.become(rectified);
-      return null;
+    const { before, isAdopted } = await this.#pointers.take(() => {
+      const state = this.#pointers.now;
+      const rectified = steps.rectify(state, candidate);
+      if (rectified !== undefined) this.#pointers.become(rectified);
+      return { before: state.predecessor, isAdopted: rectified !== undefined };
     });
-    if (doubted === null || (await this.#options.liveness.lives(doubted))) return;
+    if (before === null) return;
+    if (isAdopted) {
+      if (!isSamePeer(before, candidate)) await this.announce(before);
+      return;
+    }
+    if (await this.#options.liveness.lives(before)) return;
     await this.#pointers.take(() => {
       const state = this.#pointers.now;
       this.#pointers.become(
-        isSamePeer(state.predecessor, doubted)
+        isSamePeer(state.predecessor, before)
           ? steps.rectifyAfterPing(state, candidate)
           : (steps.rectify(state, candidate) ?? state),
       );
@@ -119,19 +127,15 @@ export class Stabilizer {
     });
   }
 
-  /**
-   * A round: a question, and what follows from its answer. Where a crowd joins at one place, the peer that was asked names
-   * a nearer one, and that one another: they are asked in a row. One that is changing its pointers is asked again in a
-   * moment.
-   */
+  /** A round: a question, and what follows from its answer. When it is changing its pointers, again in a moment. */
   async #round(ask: () => Promise<Outcome>): Promise<Outcome> {
     const { clock, random, signal } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       let outcome = await ask();
-      for (let question = 1; outcome?.do === 'ask' && question < limits.roundQuestions; question += 1) {
+      for (let asked = 0; outcome?.do === 'ask' && asked < limits.nearerPeersAtOnce; asked += 1) {
         outcome = await this.#askNearer(outcome.peer);
       }
-      if (outcome?.do === 'notify') await this.#notify(outcome.peer);
+      if (outcome?.do === 'notify') await this.notify(outcome.peer);
       if (outcome !== undefined || attempt >= limits.roundAttempts || signal.aborted) return outcome;
       await sleep(clock, jittered(random, limits.unsettledRetryMs, 0.5), signal);
     }
@@ -244,7 +248,7 @@ export class Stabilizer {
           ? { state: this.#pointers.now, next: nothing }
           : steps.stabilizeFromPredecessor(this.#pointers.now, from, listLength),
     );
-    if (heard.kind === 'answer') return this.#nearerThan(heard.from) ?? heard.next;
+    if (heard.kind === 'answer') return heard.next;
     if (heard.kind === 'later' || !(await liveness.isDeadForRouting(candidate))) return undefined;
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
   }
@@ -252,16 +256,6 @@ export class Stabilizer {
   /** Whether our first successor lies between a peer and that one's own. */
   #skipsHead(from: Neighbourhood): boolean {
     return between(from.self.id, firstSuccessor(this.#pointers.now).id, firstSuccessor(from).id);
-  }
-
-  /**
-   * What stabilize would do next with an answer of the new first successor. It has just given one: asking it again would be
-   * the next round, whose answer this may as well be.
-   */
-  #nearerThan({ self: asked, predecessor }: Neighbourhood): Outcome {
-    const { self, successors } = this.#pointers.now;
-    const isNearer = predecessor !== null && between(self.id, predecessor.id, asked.id);
-    return isNearer && isSamePeer(successors[0], asked) ? { do: 'ask', peer: predecessor } : undefined;
   }
 
   /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */
@@ -309,12 +303,26 @@ export class Stabilizer {
     return next;
   }
 
-  async #notify(peer: PeerRef): Promise<void> {
+  /** Tells a peer that this one may be its predecessor. @returns whether it answered. */
+  async notify(peer: PeerRef): Promise<boolean> {
     const { transport, log, signal } = this.#options;
     try {
       await transport.call(peer, 'notify', { peer: this.#pointers.now.self }, { signal });
+      return true;
     } catch (error) {
       log.debug('a notify was not answered', { peer: peer.address, error: messageOf(error) }); // said again next round
+      return false;
+    }
+  }
+
+  /** Tells a peer to ask this one: it may be its first successor, or is and has news. */
+  async announce(peer: PeerRef): Promise<void> {
+    const { transport, log, signal } = this.#options;
+    try {
+      await transport.call(peer, 'announce', { peer: this.#pointers.now.self }, { signal });
+    } catch (error) {
+      // It comes to ask by itself, a little later.
+      log.debug('an announcement was not answered', { peer: peer.address, error: messageOf(error) });
     }
   }
 }

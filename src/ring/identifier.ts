@@ -56,6 +56,19 @@ export function idPlusPowerOfTwo(id: Id, power: number): Id {
   return sum.toString(16).padStart(64, '0') as Id;
 }
 
+/** How far it is from one identifier to another, clockwise, in turns of the ring: 0 up to 1, to about 50 bits. */
+export function turnsBetween(from: Id, to: Id): number {
+  const turns = (fractionOf(to) - fractionOf(from)) / 2 ** fractionBits;
+  return turns < 0 || (turns === 0 && to < from) ? turns + 1 : turns;
+}
+
+/** As many bits of an identifier as a number holds. */
+const fractionBits = 52;
+
+function fractionOf(id: Id): number {
+  return parseInt(id.slice(0, fractionBits / 4), 16);
+}
+
 /** The first 12 digits: enough for a person to tell identifiers apart in a log. */
 export function shortId(id: Id): string {
   return id.slice(0, 12);

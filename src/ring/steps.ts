@@ -72,13 +72,19 @@ export function stabilizeWithoutAnswer(state: RingState): Step {
 
 /**
  * stabilizeFromPred, when the nearer peer answered: it becomes the first successor, if it still lies before the one
- * we have.
+ * we have. Where it knows somebody nearer still, that one is asked next, as stabilize would with the same answer: so
+ * a peer that has missed many finds the nearest of them at once.
  */
 export function stabilizeFromPredecessor(state: RingState, answer: Neighbourhood, length: number): Step {
   if (!between(state.self.id, answer.self.id, firstSuccessor(state).id))
     return { state, next: { do: 'nothing' } };
   const successors = listBehind(state.self.id, answer.self, answer.successors, length);
-  return { state: { ...state, successors }, next: { do: 'notify', peer: answer.self } };
+  const next = { ...state, successors };
+  const candidate = answer.predecessor;
+  if (candidate !== null && between(state.self.id, candidate.id, answer.self.id)) {
+    return { state: next, next: { do: 'ask', peer: candidate } };
+  }
+  return { state: next, next: { do: 'notify', peer: answer.self } };
 }
 
 /** stabilizeFromPred, when the nearer peer is dead: nothing changes, and the successor hears of us. */

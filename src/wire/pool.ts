@@ -5,6 +5,8 @@
  * A call is repeated on a new connection only when the old one turned out to be gone before the request was written.
  * A request that may have been carried out is never repeated here: that is for the caller to decide.
  */
+import { setMaxListeners } from 'node:events';
+
 import type { Clock } from '../base/clock.js';
 import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
@@ -53,6 +55,8 @@ export class ConnectionPool {
     this.#clock = options.clock;
     this.#connect = options.connect;
     this.#maxConnections = options.maxConnections ?? limits.pooledConnections;
+    // Every connection that is being made listens to it.
+    setMaxListeners(this.#maxConnections, this.#closing.signal);
   }
 
   /** Connections that are open or being made. */

@@ -122,6 +122,24 @@ export class Lab {
     return peers;
   }
 
+  /**
+   * Starts peers that join a ring, several at a time: a start is little work and much waiting for a process to load its
+   * modules. They are called `p2`, `p3` and so on.
+   */
+  async peers(count: number, founder: Inviter, atOnce = 4): Promise<readonly Peer[]> {
+    const peers: Peer[] = [];
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < count) {
+        const at = next;
+        next += 1;
+        peers[at] = await this.peer(`p${at + 2}`, { join: founder });
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, work));
+    return peers;
+  }
+
   /** Starts the peer of a data path again, at the address that it had, with no other options. */
   again(peer: Peer): Promise<Peer> {
     const { name, dataPath, address } = peer;

@@ -18,9 +18,16 @@ export class Tally {
     return Math.round((100 * sum) / this.#values.length) / 100;
   }
 
-  /** The smallest value that at least `share` of the values do not exceed (nearest rank). */
+  /** As {@link percentileOf}; 0 when nothing was counted. */
   percentile(share: number): number {
-    const sorted = [...this.#values].sort((a, b) => a - b);
-    return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+    return percentileOf(
+      [...this.#values].sort((a, b) => a - b),
+      share,
+    );
   }
+}
+
+/** The smallest value that at least `share` of the values, given in order, do not exceed (nearest rank); 0 of none. */
+export function percentileOf(sorted: ArrayLike<number>, share: number): number {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }

@@ -6,7 +6,6 @@ import type { Random } from '../../src/base/random.js';
 import { FingerTable } from '../../src/ring/fingers.js';
 import { hashToId, type Id } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
-import { type LookupStep, lookupStep } from '../../src/ring/routing.js';
 import type { RingState } from '../../src/ring/state.js';
 
 export class IdealRing {
@@ -27,19 +26,18 @@ export class IdealRing {
     this.#listLength = listLength;
   }
 
-  /** The first peer at or after a key for which `isAlive` holds. */
-  owner(key: Id, isAlive: (id: Id) => boolean = () => true): PeerRef | undefined {
-    const from = this.#placeOf(key);
-    for (let step = 0; step < this.peers.length; step += 1) {
-      const peer = this.#at(from + step);
-      if (isAlive(peer.id)) return peer;
-    }
-    return undefined;
+  /** The first peer at or after a key for which `isWanted` holds. */
+  owner(key: Id, isWanted: (id: Id) => boolean = () => true): PeerRef | undefined {
+    return this.from(key, isWanted).next().value;
   }
 
-  /** What a peer answers to one step of a lookup. */
-  step(peer: PeerRef, key: Id): LookupStep {
-    return lookupStep(this.state(peer.id), this.#fingersOf(peer.id), key);
+  /** The peers at and after a key for which `isWanted` holds, in order, once round. */
+  *from(key: Id, isWanted: (id: Id) => boolean = () => true): Generator<PeerRef, undefined> {
+    const from = this.placeOf(key);
+    for (let step = 0; step < this.peers.length; step += 1) {
+      const peer = this.at(from + step);
+      if (isWanted(peer.id)) yield peer;
+    }
   }
 
   /** A peer's true pointers. */
@@ -47,24 +45,21 @@ export class IdealRing {
     const place = this.#places.get(id) ?? 0;
     const others = Math.min(this.#listLength, this.peers.length - 1);
     return {
-      self: this.#at(place),
-      predecessor: others === 0 ? null : this.#at(place - 1),
-      successors: Array.from({ length: others }, (_, at) => this.#at(place + 1 + at)),
+      self: this.at(place),
+      predecessor: others === 0 ? null : this.at(place - 1),
+      successors: this.#run(place + 1, others),
     };
   }
 
-  #fingersOf(id: Id): readonly PeerRef[] {
+  /** The peers in a finger table of true fingers. */
+  fingers(id: Id): readonly PeerRef[] {
     const known = this.#fingers.get(id);
     if (known !== undefined) return known;
     const table = new FingerTable(id);
     for (const power of table.fillFromSuccessors(this.state(id))) {
-      const place = this.#placeOf(table.start(power));
       // Whoever answers for the finger names its own successors with it.
-      const known = Math.min(1 + this.#listLength, this.peers.length);
-      table.set(
-        power,
-        Array.from({ length: known }, (_, at) => this.#at(place + at)),
-      );
+      const length = Math.min(1 + this.#listLength, this.peers.length);
+      table.set(power, this.#run(this.placeOf(table.start(power)), length));
     }
     const peers = table.peers();
     this.#fingers.set(id, peers);
@@ -72,19 +67,23 @@ export class IdealRing {
   }
 
   /** Where the first peer at or after a key stands; `peers.length` when that is the first one again. */
-  #placeOf(key: Id): number {
+  placeOf(key: Id): number {
     let low = 0;
     let high = this.peers.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#at(middle).id < key) low = middle + 1;
+      if (this.at(middle).id < key) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  #at(place: number): PeerRef {
+  /** The peer at a place, counted round the ring. */
+  at(place: number): PeerRef {
     const { length } = this.peers;
     return this.peers[((place % length) + length) % length]!;
+  }
+  #run(place: number, length: number): readonly PeerRef[] {
+    return Array.from({ length }, (_, at) => this.at(place + at));
   }
 }

@@ -15,7 +15,7 @@ export class Crashed extends Error {}
 export class Machine {
   readonly clock: Clock;
   readonly #network: MemoryNetwork;
-  readonly #onTimer: () => void;
+  readonly #onTurn: () => void;
   readonly #listeners: Listener[] = [];
   #held: (() => void)[] | undefined;
   readonly #crashed: Promise<never>;
@@ -23,11 +23,11 @@ export class Machine {
   #tellCrash: () => void = () => undefined;
 
   /**
-   * @param onTimer called before each timer of the process fires
+   * @param onTurn called before the process does anything: a timer fires, or something that it waits for has ended
    */
-  constructor(network: MemoryNetwork, clock: Clock, onTimer: () => void) {
+  constructor(network: MemoryNetwork, clock: Clock, onTurn: () => void) {
     this.#network = network;
-    this.#onTimer = onTimer;
+    this.#onTurn = onTurn;
     this.#crashed = new Promise((_, reject) => {
       this.#tellCrash = () => reject(new Crashed('the process crashed'));
     });
@@ -37,6 +37,11 @@ export class Machine {
       monotonicMs: () => clock.monotonicMs(),
       setTimer: (delayMs, action) => this.#setTimer(clock, delayMs, action),
     };
+  }
+
+  /** Whether it stands still. */
+  get isPaused(): boolean {
+    return this.#held !== undefined;
   }
 
   /** Its connections. */
@@ -108,7 +113,7 @@ export class Machine {
     const fire = (): void => {
       if (isCancelled || this.#isCrashed) return;
       if (this.#held === undefined) {
-        this.#onTimer();
+        this.#onTurn();
         action();
       } else this.#held.push(fire);
     };
@@ -129,8 +134,10 @@ export class Machine {
       // Resolving with the promise hands its error on, too.
       const end = (): void => {
         if (this.#isCrashed) return;
-        if (this.#held === undefined) resolve(result);
-        else this.#held.push(end);
+        if (this.#held === undefined) {
+          this.#onTurn();
+          resolve(result);
+        } else this.#held.push(end);
       };
       result.then(end, end);
     });

@@ -35,8 +35,18 @@ export interface Cut {
   heal(): void;
 }
 
+/** Messages that something happened to. */
+export interface NetworkFigures {
+  cutOff: number;
+  lost: number;
+  broken: number;
+  duplicated: number;
+  spikes: number;
+}
+
 export class NetworkFaults {
   conditions: NetworkConditions;
+  readonly figures: NetworkFigures = { cutOff: 0, lost: 0, broken: 0, duplicated: 0, spikes: 0 };
   readonly #random: Random;
   readonly #cuts = new Set<(from: string, to: string) => boolean>();
   readonly #slowMs = new Map<string, number>();
@@ -69,20 +79,34 @@ export class NetworkFaults {
     else this.#slowMs.delete(address);
   }
 
+  /** Whether nothing passes from one address to another now. */
+  isCut(from: string, to: string): boolean {
+    for (const isCut of this.#cuts) if (isCut(from, to)) return true;
+    return false;
+  }
+
   /** What happens to a message that is sent now. */
   decide({ from, to, kind }: MemoryMessage): Fault | undefined {
-    for (const isCut of this.#cuts) if (isCut(from, to)) return 'lose';
     const { lossShare, breakShare, duplicateShare } = this.conditions;
-    if (this.#happens(lossShare)) return 'lose';
-    if (this.#happens(breakShare)) return 'break';
-    return kind === 'request' && this.#happens(duplicateShare) ? 'duplicate' : undefined;
+    if (this.isCut(from, to)) return this.#counted('cutOff', 'lose');
+    if (this.#happens(lossShare)) return this.#counted('lost', 'lose');
+    if (this.#happens(breakShare)) return this.#counted('broken', 'break');
+    if (kind === 'request' && this.#happens(duplicateShare)) return this.#counted('duplicated', 'duplicate');
+    return undefined;
   }
 
   /** How long a message that is sent now travels. */
   delayMs(from: string, to: string): number {
     const { delayMs, spikeShare, spikeMs } = this.conditions;
     const slowMs = (this.#slowMs.get(from) ?? 0) + (this.#slowMs.get(to) ?? 0);
-    return jittered(this.#random, delayMs + slowMs, 0.5) + (this.#happens(spikeShare) ? spikeMs : 0);
+    const isSpike = this.#happens(spikeShare);
+    if (isSpike) this.figures.spikes += 1;
+    return jittered(this.#random, delayMs + slowMs, 0.5) + (isSpike ? spikeMs : 0);
+  }
+
+  #counted(figure: keyof NetworkFigures, fault: Fault): Fault {
+    this.figures[figure] += 1;
+    return fault;
   }
 
   #cut(isCut: (from: string, to: string) => boolean): Cut {

@@ -7,10 +7,12 @@ import { hashToId, idToBytes } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import type { RingState } from '../../src/ring/state.js';
 import { Node, type NodePolicy } from '../../src/node/node.js';
+import type { UpkeepIntervals } from '../../src/node/upkeep.js';
 import type { PoolOptions } from '../../src/node/pool.js';
 import type { PeerMemory, RememberedPeer } from '../../src/node/remembered-peers.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
+import { Holdings } from './holdings.js';
 import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
@@ -22,6 +24,7 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
 
@@ -32,6 +35,8 @@ export class SimulatedPeer {
   readonly quartz: Quartz = { rate: 1, aheadMs: 0 };
   address: string;
   store: Store;
+  /** What is on its disk. */
+  holdings: Holdings;
   /** Asked before every operation on its disk: what it fails with, if it fails. */
   diskFault: (operation: keyof Store) => Error | undefined = () => undefined;
   readonly #world: World;
@@ -39,6 +44,8 @@ export class SimulatedPeer {
   #remembered: readonly RememberedPeer[] = [];
   #process: Machine | undefined;
   #node: Node | undefined;
+  #hasServed = false;
+  #isLeaving = false;
 
   constructor(world: World, options: SimulatedPeerOptions & { readonly id: Id; readonly address: string }) {
     this.#world = world;
@@ -46,12 +53,27 @@ export class SimulatedPeer {
     this.id = options.id;
     this.machine = options.machine ?? hashToId(idToBytes(options.id));
     this.address = options.address;
-    this.store = this.#emptyStore();
+    ({ store: this.store, holdings: this.holdings } = this.#emptyDisk());
   }
 
   /** Whether its process runs, paused or not. */
   get isUp(): boolean {
     return this.#process !== undefined;
+  }
+
+  /** Whether its process stands still. */
+  get isPaused(): boolean {
+    return this.#process?.isPaused === true;
+  }
+
+  /** Whether it is on its way out, in good order. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** Whether it has ever got into the ring, so that its operator need not tell it the way again. */
+  get hasServed(): boolean {
+    return this.#hasServed;
   }
 
   /** The running node, once it has joined. @throws Error before. */
@@ -63,6 +85,11 @@ export class SimulatedPeer {
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
   get state(): RingState | undefined {
     return this.#node?.membership.hasJoined === true ? this.#node.membership.state : undefined;
+  }
+
+  /** The peers that it remembers on its disk. */
+  get remembered(): readonly PeerRef[] {
+    return this.#remembered.map(({ peer }) => peer);
   }
 
   get ref(): PeerRef {
@@ -84,10 +111,11 @@ export class SimulatedPeer {
     const world = this.#world;
     world.note(`start ${this.address}`);
     world.watch(this);
+    world.network.resume(this.address);
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
     this.#node = undefined;
-    const { zone, policy } = this.#options;
+    const { zone, policy, intervals } = this.#options;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -102,9 +130,11 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(intervals === undefined ? {} : { intervals }),
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
+    this.#hasServed = true;
     return node;
   }
 
@@ -113,18 +143,31 @@ export class SimulatedPeer {
     return this.#process?.unlessItCrashes(work) ?? Promise.reject(new Crashed('the process does not run'));
   }
 
-  /** Ends its process without a word. */
-  crash(): void {
-    this.#world.note(`crash ${this.address}`);
-    this.#process?.crash(this.address);
-    this.#process = undefined;
-    this.#world.touch(this);
+  /**
+   * Ends its process without a word.
+   * @param options.isSilent whether its machine stops as well, so that nobody hears that the process is gone
+   */
+  crash(options: { readonly isSilent?: boolean } = {}): void {
+    const { isSilent = false } = options;
+    this.#world.note(`${isSilent ? 'power loss' : 'crash'} ${this.address}`);
+    this.#end(isSilent);
+    for (const observer of this.#world.observers) observer.crashed?.(this);
   }
 
-  /** Ends it in good order. */
+  /** Ends it in good order. @throws Error when it crashes first. */
   async stop(): Promise<void> {
-    await this.node.stop();
+    const process = this.#process;
+    this.#world.note(`stop ${this.address}`);
+    this.#isLeaving = true;
+    await process?.unlessItCrashes(this.node.stop());
+    this.#end(false);
+  }
+
+  #end(isSilent: boolean): void {
+    this.#process?.crash(this.address);
+    if (isSilent) this.#world.network.pause(this.address);
     this.#process = undefined;
+    this.#isLeaving = false;
     this.#world.touch(this);
   }
 
@@ -140,7 +183,8 @@ export class SimulatedPeer {
   /** What it has stored is gone; its identity and the peers that it remembers are not. */
   loseDisk(): void {
     this.#world.note(`${this.address} loses its disk`);
-    this.store = this.#emptyStore();
+    for (const observer of this.#world.observers) observer.losing?.(this);
+    ({ store: this.store, holdings: this.holdings } = this.#emptyDisk());
   }
 
   /** Stops its process for a while: see Machine.pause. */
@@ -164,12 +208,16 @@ export class SimulatedPeer {
     };
   }
 
-  #emptyStore(): Store {
+  #emptyDisk(): { readonly store: Store; readonly holdings: Holdings } {
     const { capacityBytes } = this.#options;
-    return createMemoryStore({
+    const holdings = new Holdings((id, sequence, bytes) => {
+      for (const observer of this.#world.observers) observer.kept?.(this, id, sequence, bytes);
+    });
+    const store = createMemoryStore({
       clock: this.#clock(),
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     });
+    return { holdings, store: holdings.noting(store) };
   }
 
   #clock(): Clock {

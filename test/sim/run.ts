@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 
+import { replayCommand } from './drawn-run.js';
 import type { CommonOptions, Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 
@@ -28,8 +29,7 @@ function main(): Promise<number> {
 }
 
 async function runOne(name: string, scenario: Scenario, options: CommonOptions): Promise<number> {
-  const words = Object.entries(options).map(([option, value]) => `--${option} ${value}`);
-  const again = `again: npm run --silent sim -- ${name} ${words.join(' ')}`;
+  const again = `again: ${replayCommand(name, { ...options })}`;
   try {
     const { violations, figures } = await scenario.run({ ...scenario.own, ...options });
     for (const { rule, what, atMs } of violations.slice(0, violationsShown)) {
@@ -67,7 +67,7 @@ function readNumbers(names: readonly string[], args: string[]): Record<string, n
 function listOfScenarios(): string {
   return Object.entries(scenarios)
     .map(([name, { summary, own }]) => {
-      const options = Object.entries(own).map(([option, value]) => ` [--${option} ${value}]`);
+      const options = Object.entries(own).map(([option, value]) => ` [--${option} ${value ?? 'N'}]`);
       return `  ${name}${options.join('')}: ${summary}`;
     })
     .join('\n');

@@ -1,4 +1,5 @@
 /** What all scenarios report: the fields that scripts read, and those of the scenario's own. */
+import type { Random } from '../../src/base/random.js';
 import { Tally } from './figures.js';
 import type { World } from './world.js';
 
@@ -25,12 +26,17 @@ export interface Outcome {
   readonly figures: Figures;
 }
 
+/** Options of a scenario's own, each a number, with what they are when nobody says; undefined stands for a range. */
+export type OwnOptions = Readonly<Record<string, number | undefined>>;
+
 /** One kind of run. Its figures depend on nothing but its options. */
-export interface Scenario<Own extends Readonly<Record<string, number>> = Readonly<Record<string, number>>> {
+export interface Scenario<Own extends OwnOptions = OwnOptions> {
   /** What it shows, in a line. */
   readonly summary: string;
-  /** Options of its own, each a number that may be given as `--name VALUE`, with what they are otherwise. */
+  /** What may be given as `--name VALUE`. */
   readonly own: Own;
+  /** Options for one of many runs (`make soak`, `make test`): of every kind, and about a second long. */
+  draw?(random: Random): Readonly<Record<string, number>>;
   run(options: CommonOptions & Own): Promise<Outcome>;
 }
 
@@ -50,8 +56,11 @@ export interface Figures {
   readonly pathMean: number;
   readonly pathP99: number;
   readonly timeoutsMean: number;
-  readonly [own: string]: string | number;
+  readonly [own: string]: string | number | readonly FigureRow[];
 }
+
+/** A line of a table, for scenarios that measure the same under several conditions. */
+export type FigureRow = Readonly<Record<string, string | number>>;
 
 /** Counts what lookups cost. */
 export class LookupFigures {
@@ -62,6 +71,10 @@ export class LookupFigures {
   answered(hops: number, failures: number): void {
     this.#paths.add(hops);
     this.#timeouts.add(failures);
+  }
+
+  get count(): number {
+    return this.#paths.count + this.#failed;
   }
 
   get failedCount(): number {
@@ -75,7 +88,7 @@ export class LookupFigures {
 
   figures(): Pick<Figures, 'lookups' | 'failed' | 'pathMean' | 'pathP99' | 'timeoutsMean'> {
     return {
-      lookups: this.#paths.count + this.#failed,
+      lookups: this.count,
       failed: this.#failed,
       pathMean: this.#paths.mean,
       pathP99: this.#paths.percentile(0.99),

@@ -1,77 +1,63 @@
 import { expect } from 'chai';
 
-import { limits } from '../../src/base/limits.js';
-import { load } from './scenarios/load.js';
-import { staticLookups } from './scenarios/static-lookups.js';
+import { systemRandom } from '../../src/base/random.js';
+import type { Outcome } from './scenario.js';
+import { fail } from './scenarios/fail.js';
+import { load, placesFor } from './scenarios/load.js';
+import { paths } from './scenarios/paths.js';
 
-const seed = 20_260_101;
+const fixed = 20_260_101;
+/** Another one each time; the names of the tests have it, for those who want to see the same again. */
+const fresh = systemRandom.below(2 ** 31);
+const TB = 1e12;
 
-/** SIGCOMM 2001, figure 10a, read off the plot: mean path by number of peers. */
-const publishedPaths = [
-  [8, 1.72],
-  [32, 2.49],
-  [128, 3.39],
-  [512, 4.38],
-  [2048, 5.36],
-  [8192, 6.35],
-] as const;
+function expectKept({ violations, figures }: Outcome): void {
+  expect(violations).to.deep.equal([]);
+  expect(figures.failed).to.equal(0);
+}
 
-/** ToN 2003, table II: mean path and timeouts by share of dead peers, 1000 peers, successor lists of 20. */
-const publishedFailures = [
-  [0, 3.84, 0],
-  [0.1, 4.03, 0.6],
-  [0.2, 4.22, 1.17],
-  [0.3, 4.44, 2.02],
-  [0.4, 4.69, 3.23],
-  [0.5, 5.09, 5.1],
-] as const;
+describe('sim: an ideal ring', () => {
+  for (const seed of [fixed, fresh]) {
+    for (const peers of [8, 32, 256, 1024]) {
+      it(`paths in a ring of ${peers} are no longer than published (seed ${seed})`, async () => {
+        expectKept(await paths.run({ seed, peers, steps: 1000 }));
+      });
+    }
 
-/** ToN 2003: 1st and 99th percentile of keys a peer by virtual nodes, where the mean is 100. */
-const publishedLoads = [
-  [1, 0, 477],
-  [5, 24, 220],
-] as const;
+    for (const fraction of [0, 0.1, 0.3, 0.5]) {
+      it(`fail finds every owner with ${100 * fraction}% of the peers dead, as published (seed ${seed})`, async () => {
+        expectKept(await fail.run({ seed, steps: 500, fraction }));
+      });
+    }
 
-describe('an ideal ring', () => {
-  for (const [peers, published] of publishedPaths) {
-    it(`of ${peers} with fingers alone has no longer paths than the published ${published}`, async () => {
-      const options = { seed, peers, lookups: 1000, listLength: 1, deadShare: 0 };
-      const { failed, pathMean } = await staticLookups(options);
-      expect(failed).to.equal(0);
-      expect(pathMean).to.be.below(published);
+    it(`load spreads keys as evenly as hashes can (seed ${seed})`, async () => {
+      expectKept(await load.run({ seed, peers: 1000, steps: 100_000 }));
     });
   }
 
-  for (const [peers, published] of publishedPaths) {
-    it(`of ${peers} finds every owner, in shorter paths than the published ${published}`, async () => {
-      const options = { seed, peers, lookups: 1000, listLength: limits.successorListLength, deadShare: 0 };
-      const { failed, pathMean } = await staticLookups(options);
-      expect(failed).to.equal(0);
-      expect(pathMean).to.be.below(published);
-    });
-  }
+  it('gives the same figures and the same trace for the same seed, and others for another', async () => {
+    for (const { run } of [
+      { run: (seed: number) => paths.run({ seed, peers: 40, steps: 50 }) },
+      { run: (seed: number) => fail.run({ seed, peers: 40, steps: 50, fraction: 0.2 }) },
+      { run: (seed: number) => load.run({ seed, peers: 20, steps: 1000 }) },
+    ]) {
+      const [one, again, other] = [await run(5), await run(5), await run(6)];
+      expect(one.figures).to.deep.equal(again.figures);
+      expect(one.figures.trace).not.to.equal(other.figures.trace);
+    }
+  });
 
-  for (const [deadShare, path, timeouts] of publishedFailures) {
-    it(`with ${100 * deadShare}% of 1000 peers dead finds every living owner, in shorter paths than ${path}`, async () => {
-      const options = { seed, peers: 1000, lookups: 2000, listLength: 20, deadShare };
-      const { failed, pathMean, timeoutsMean } = await staticLookups(options);
-      expect(failed).to.equal(0);
-      expect(pathMean).to.be.below(path);
-      expect(timeoutsMean).to.be.at.most(timeouts);
-    });
-  }
-
-  for (const [virtualNodes, p1, p99] of publishedLoads) {
-    it(`spreads keys over machines with ${virtualNodes} places each as published`, () => {
-      const figures = load(seed, 1000, 100_000, virtualNodes);
-      expect(figures.keysMean).to.equal(100);
-      expect(figures.keysP1).to.be.closeTo(p1, 10);
-      expect(figures.keysP99).to.be.closeTo(p99, 60);
-    });
-  }
-
-  it('gives the same figures for the same seed', async () => {
-    const options = { seed: 5, peers: 100, lookups: 200, listLength: 16, deadShare: 0.2 };
-    expect(await staticLookups(options)).to.deep.equal(await staticLookups(options));
+  it('load gives places in proportion to the capacity, from one to what a certificate carries', () => {
+    const cases = [
+      [0, 1],
+      [0.06, 1],
+      [0.2, 2],
+      [1, 8],
+      [7.9, 63],
+      [8, 64],
+      [8.1, 64],
+      [100, 64],
+    ] as const;
+    for (const [capacity, places] of cases) expect(placesFor(capacity * TB, 8)).to.equal(places);
   });
 });

@@ -42,6 +42,16 @@ export interface SimulatedUser {
   readonly transport: Transport;
 }
 
+/** Told of what happens to peers. */
+export interface PeerObserver {
+  /** Its process has ended without a word. */
+  crashed?(peer: SimulatedPeer): void;
+  /** A value has got onto its disk; a block has the number 0. */
+  kept?(peer: SimulatedPeer, id: Id, sequence: number, bytes: Uint8Array): void;
+  /** What is on its disk is about to be lost for good. */
+  losing?(peer: SimulatedPeer): void;
+}
+
 export class World {
   readonly seed: number;
   readonly clock = new VirtualClock();
@@ -56,6 +66,8 @@ export class World {
   #rules: RuleSet;
   /** Called after every event that changed somebody's pointers, or who lives. */
   readonly listeners = new Set<() => void>();
+  /** Told of what happens to peers. */
+  readonly observers: PeerObserver[] = [];
   readonly #trace = new Trace();
   readonly #byAddress = new Map<string, SimulatedPeer>();
   /** Peers whose pointers may have changed in this event. */
@@ -132,6 +144,19 @@ export class World {
     return grown;
   }
 
+  /** Makes peers that all join at once, as many as there are already, until there are enough: the fastest way. */
+  async growInCrowds(count: number, options: SimulatedPeerOptions = {}): Promise<void> {
+    if (this.live.length === 0) await this.grow(1, options);
+    while (this.live.length < count) {
+      const entries = this.live;
+      const crowd = entries
+        .slice(0, count - entries.length)
+        .map((entry) => this.peer(options).start([entry]));
+      await this.clock.run(Promise.all(crowd));
+    }
+    await this.untilIdeal(3_600_000);
+  }
+
   /** The peers that run, in the order in which they were made. */
   get live(): readonly SimulatedPeer[] {
     return this.peers.filter(({ isUp }) => isUp);
@@ -204,6 +229,25 @@ export class World {
       this.listeners.delete(onChange);
     }
     return this.clock.monotonicMs() - sinceMs;
+  }
+
+  /**
+   * Lets time pass when nothing happens any more: the ring has to become ideal, and then nobody changes a pointer.
+   * @returns how long it took to become ideal, or `withinMs` when it did not.
+   */
+  async comesToRest(withinMs = 120_000, quietMs = 20_000): Promise<number> {
+    let idealAfterMs: number;
+    try {
+      idealAfterMs = await this.untilIdeal(withinMs);
+    } catch (error) {
+      this.violated('ideal', messageOf(error));
+      return withinMs;
+    }
+    const onChange = (): void => this.violated('quiet', 'somebody changes pointers in an ideal ring');
+    this.listeners.add(onChange);
+    await this.clock.runFor(quietMs);
+    this.listeners.delete(onChange);
+    return idealAfterMs;
   }
 
   /** Cuts the network: nothing passes between the two sides. */

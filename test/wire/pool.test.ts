@@ -1,3 +1,4 @@
+import { getMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 
 import { expect } from 'chai';
@@ -82,6 +83,17 @@ describe('a pool of connections', () => {
     await pool.call(a, 'ping', {}, {});
     await pool.call({ ...a, id: hashToId(new Uint8Array(1)) }, 'ping', {}, {});
     expect(made).to.have.length(2);
+  });
+
+  it('may make all of its connections at once: as many listen to its end', () => {
+    let signal: AbortSignal | undefined;
+    const never = (_: Endpoint, end: AbortSignal): Promise<Connection> => {
+      signal = end;
+      return new Promise(() => undefined);
+    };
+    const large = new ConnectionPool({ clock, connect: never, maxConnections: 40 });
+    void large.call(a, 'ping', {}, {});
+    expect(getMaxListeners(signal!)).to.be.at.least(40);
   });
 
   it('makes a connection again after it broke', async () => {

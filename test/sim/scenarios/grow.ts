@@ -12,6 +12,8 @@ import { World } from '../world.js';
 export const grow = {
   summary: 'one peer to many, with crashes on the way: never two rings, never disorder',
   own: {},
+  // Half of them stay below the length of a successor list, where every list is whole.
+  draw: (random) => ({ peers: 2 + random.below(random.below(2) === 0 ? 16 : 40) }),
   async run({ seed, peers: wanted = 200 }: CommonOptions) {
     const world = new World({ seed });
     const { clock, random } = world;
@@ -45,7 +47,7 @@ export const grow = {
       await clock.runFor(random.below(10) < crowdsInTen ? 0 : random.below(pauseMs));
     }
     while (underWay.size > 0) await clock.run(Promise.all(underWay));
-    const idealAfterMs = Math.round(await world.untilIdeal());
+    const idealAfterMs = Math.round(await world.comesToRest());
     const failedOnTheWay = figures.failedCount;
     for (const peer of world.live) await clock.run(lookups.random(peer));
     if (figures.failedCount > failedOnTheWay)

@@ -1,5 +1,19 @@
 /** All scenarios by the names that `npm run sim` takes. */
 import type { Scenario } from '../scenario.js';
+import { chaos } from './chaos.js';
+import { churn } from './churn.js';
+import { fail } from './fail.js';
 import { grow } from './grow.js';
+import { load } from './load.js';
+import { partition } from './partition.js';
+import { paths } from './paths.js';
 
-export const scenarios: Readonly<Record<string, Scenario>> = { grow };
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  chaos,
+  churn,
+  fail,
+  grow,
+  load,
+  partition,
+  paths,
+};

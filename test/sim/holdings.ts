@@ -1,0 +1,61 @@
+/** What is on a disk of the simulated world, told at any moment and without waiting. */
+import type { Id } from '../../src/ring/identifier.js';
+import type { Store } from '../../src/store/store.js';
+
+/** Told of every value that has got onto the disk; a block has the number 0. */
+export type OnKept = (id: Id, sequence: number, bytes: Uint8Array) => void;
+
+export class Holdings {
+  readonly #sequences = new Map<Id, number>();
+  readonly #onKept: OnKept;
+
+  constructor(onKept: OnKept) {
+    this.#onKept = onKept;
+  }
+
+  /** The ids of the values that were kept. */
+  get ids(): Iterable<Id> {
+    return this.#sequences.keys();
+  }
+
+  /** The number of the record held under an id; 0 for a block, -1 when there is nothing. */
+  sequenceOf(id: Id): number {
+    return this.#sequences.get(id) ?? -1;
+  }
+
+  /** The same store, what is put into which is noted. */
+  noting(store: Store): Store {
+    return {
+      ...bound(store),
+      putBlock: async (id, bytes, owner) => {
+        const answer = await store.putBlock(id, bytes, owner);
+        this.#note(id, 0, bytes);
+        return answer;
+      },
+      putRecord: async (record) => {
+        await store.putRecord(record);
+        this.#note(record.id, record.sequence, record.bytes);
+      },
+    };
+  }
+
+  #note(id: Id, sequence: number, bytes: Uint8Array): void {
+    this.#sequences.set(id, Math.max(sequence, this.sequenceOf(id)));
+    this.#onKept(id, sequence, bytes);
+  }
+}
+
+function bound(store: Store): Omit<Store, 'putBlock' | 'putRecord'> {
+  return {
+    getBlock: (id, range) => store.getBlock(id, range),
+    blockInfo: (id) => store.blockInfo(id),
+    touchBlocks: (ids, owner) => store.touchBlocks(ids, owner),
+    releaseBlock: (id, owner, liveSetAtMs) => store.releaseBlock(id, owner, liveSetAtMs),
+    emptyTrash: (trashedBeforeMs) => store.emptyTrash(trashedBeforeMs),
+    getRecord: (id) => store.getRecord(id),
+    listKeys: (from, limit) => store.listKeys(from, limit),
+    usedBytes: (owner) => store.usedBytes(owner),
+    stats: () => store.stats(),
+    close: () => store.close(),
+  };
+}
