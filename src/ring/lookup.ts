@@ -143,7 +143,7 @@ class Path {
       this.hops += 1;
       return found && peers[0]?.id === peer.id;
     } catch (error) {
-      if (hasCode(error, 'CANCELLED')) throw error;
+      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
       this.failures += 1;
       return false;
     }
@@ -162,7 +162,7 @@ class Path {
       this.#plan.answered(peer, step);
       return undefined;
     } catch (error) {
-      if (hasCode(error, 'CANCELLED')) throw error;
+      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
       if (purpose !== 'check') this.failures += 1;
       // Who is busy, or on its way in, lives: it says nothing of the others, and stays the owner if it is named as such.
       if (!hasCode(error, 'BUSY', 'UNSETTLED')) this.#plan.failed(peer);

@@ -25,15 +25,9 @@ export type FindOptions = Omit<LookupOptions, 'ask'>;
 
 export class Finder {
   readonly #options: FinderOptions;
-  #changes = 0;
 
   constructor(options: FinderOptions) {
     this.#options = options;
-  }
-
-  /** How often an answer has changed the cache. */
-  get changes(): number {
-    return this.#changes;
   }
 
   /**
@@ -115,11 +109,9 @@ export class Finder {
 
   #learn(peer: PeerRef, { found, peers, after = [], predecessor }: LookupStep): void {
     const { cache } = this.#options;
-    if (cache.met(peer)) this.#changes += 1;
+    cache.met(peer);
     const followers = peers[0]?.id === peer.id ? peers.slice(1) : peers;
-    this.#changes +=
-      found && !this.isTooSparse(peer.id, followers)
-        ? cache.followed(peer.id, followers)
-        : cache.heard([...peers, ...after, ...(predecessor === undefined ? [] : [predecessor])], peer.id);
+    if (found && !this.isTooSparse(peer.id, followers)) cache.followed(peer.id, followers);
+    else cache.heard([...peers, ...after, ...(predecessor === undefined ? [] : [predecessor])], peer.id);
   }
 }

@@ -26,6 +26,8 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  /** The most peers that it keeps in mind for routing. */
+  readonly knownPeers?: number;
   readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
@@ -86,6 +88,11 @@ export class SimulatedPeer {
     return this.#hasServed;
   }
 
+  /** Whether the ring has taken it in, as it knows itself: it answers for its keys. */
+  get isTakenIn(): boolean {
+    return this.isUp && this.#node?.membership.isInside === true;
+  }
+
   /** The running node, once it has joined. @throws Error before. */
   get node(): Node {
     if (this.#node === undefined) throw new Error(`the peer at ${this.address} is not running`);
@@ -126,7 +133,7 @@ export class SimulatedPeer {
     this.#process = process;
     this.#runningSinceMs = world.clock.monotonicMs();
     this.#node = undefined;
-    const { zone, policy, intervals } = this.#options;
+    const { zone, policy, intervals, knownPeers } = this.#options;
     const pointers = this.#pointers;
     this.#pointers = undefined;
     const node = await Node.open({
@@ -143,6 +150,7 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(knownPeers === undefined ? {} : { knownPeers }),
       ...(intervals === undefined ? {} : { intervals }),
       ...(pointers === undefined ? {} : { pointers }),
       onVerdict: (verdict) => {

@@ -16,6 +16,8 @@ export type ShapeRule = (shape: RingShape) => string | undefined;
 export interface RuleSet {
   readonly states: Readonly<Record<string, StateRule>>;
   readonly shapes: Readonly<Record<string, ShapeRule>>;
+  /** principalsStay and sufficientPrincipals: see skips.ts. */
+  readonly principals?: boolean;
 }
 
 /** A list, read after its owner, goes round once at most, each peer farther than the one before. */

@@ -73,6 +73,7 @@ export class World {
   readonly observers: PeerObserver[] = [];
   readonly #trace = new Trace();
   readonly #byAddress = new Map<string, SimulatedPeer>();
+  readonly #byId = new Map<Id, SimulatedPeer>();
   /** Peers whose pointers may have changed in this event. */
   readonly #touched = new Set<SimulatedPeer>();
   /** Peers that have been started and are not in the ring yet. */
@@ -117,7 +118,13 @@ export class World {
     });
     this.peers.push(peer);
     this.#byAddress.set(peer.address, peer);
+    this.#byId.set(peer.id, peer);
     return peer;
+  }
+
+  /** The peer with an id. */
+  peerOf(id: Id): SimulatedPeer | undefined {
+    return this.#byId.get(id);
   }
 
   /** A peer has another address from now on. */

@@ -2,7 +2,8 @@
  * From one peer to many: joins at random moments, alone and in crowds, crashes while the ring grows, and lookups all the
  * while. Never two rings, never disorder; and when it is quiet, the ideal ring.
  *
- * The protocol assumes that a crash leaves everybody a live successor; where it would not, another peer is chosen.
+ * The protocol assumes that a crash leaves everybody a live successor, and the ring a member: where it would not, another
+ * peer is chosen.
  */
 import type { SimulatedPeer } from '../peer.js';
 import { CheckedLookups } from '../lookups.js';
@@ -31,7 +32,7 @@ export const grow = {
     let crashes = 0;
     await world.grow(1);
     while (world.live.length < wanted) {
-      const inside = world.live.filter(({ state }) => state !== undefined);
+      const inside = world.live.filter(({ hasServed }) => hasServed);
       const pick = (): SimulatedPeer => inside[random.below(inside.length)]!;
       const victim = pick();
       if (inside.length > 1 && random.below(10) < crashesInTen && sparesSuccessors(world, victim)) {

@@ -5,6 +5,7 @@ import { chaos } from './chaos.js';
 import { churn } from './churn.js';
 import { fail } from './fail.js';
 import { grow } from './grow.js';
+import { hostile } from './hostile.js';
 import { load } from './load.js';
 import { partition } from './partition.js';
 import { paths } from './paths.js';
@@ -15,6 +16,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   churn,
   fail,
   grow,
+  hostile,
   load,
   partition,
   paths,
