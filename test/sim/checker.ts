@@ -2,10 +2,9 @@
  * Holds the rules against a ring while it changes. It is told of every change of somebody's pointers and looks again only
  * at what the change can have broken, so that a thousand peers are checked after every step.
  */
-import { type Id, shortId } from '../../src/ring/identifier.js';
+import type { Id } from '../../src/ring/identifier.js';
 import type { RingState } from '../../src/ring/state.js';
-import type { RuleSet } from './rules.js';
-import { Principals } from './skips.js';
+import type { Broken, RuleSet } from './rules.js';
 import { bestSuccessor, RingShape } from './shape.js';
 
 export class RingChecker {
@@ -14,8 +13,6 @@ export class RingChecker {
   /** Who has a peer for its best successor. */
   readonly #pointing = new Map<Id, Set<Id>>();
   #shape: RingShape | undefined;
-  /** Kept once a rule asks for it. */
-  #principals: Principals | undefined;
   #version = 0;
   /** The version at which the rules about the whole ring were checked last. */
   #checked = -1;
@@ -40,7 +37,6 @@ export class RingChecker {
   update(id: Id, state: RingState | undefined): void {
     const before = this.#live.get(id);
     if (before === state) return;
-    this.#principals?.update(id, state);
     this.#shape = undefined;
     if (before === undefined || state === undefined) this.#version += 1;
     if (state === undefined) {
@@ -66,7 +62,7 @@ export class RingChecker {
    * The rules that are broken. A rule about the whole ring that stays broken is said once.
    * @param changed peers whose pointers have changed since the last time
    */
-  *broken(rules: RuleSet, changed: Iterable<Id>): Iterable<{ readonly rule: string; readonly what: string }> {
+  *broken(rules: RuleSet, changed: Iterable<Id>): Iterable<Broken> {
     for (const id of changed) {
       const state = this.#live.get(id);
       if (state === undefined) continue;
@@ -75,31 +71,12 @@ export class RingChecker {
         if (what !== undefined) yield { rule, what };
       }
     }
-    if (rules.principals === true) yield* this.#brokenAboutPrincipals();
     if (this.#checked === this.#version) return;
     this.#checked = this.#version;
     for (const [rule, check] of Object.entries(rules.shapes)) {
       const what = check(this.shape);
       if (what !== undefined) yield { rule, what };
     }
-  }
-
-  /** The principals of this moment. */
-  get principals(): Principals {
-    if (this.#principals === undefined) {
-      this.#principals = new Principals();
-      for (const [id, state] of this.#live) this.#principals.update(id, state);
-      this.#principals.settle();
-    }
-    return this.#principals;
-  }
-
-  *#brokenAboutPrincipals(): Iterable<{ readonly rule: string; readonly what: string }> {
-    for (const id of this.principals.settle()) {
-      yield { rule: 'principalsStay', what: `${shortId(id)} lives and is skipped` };
-    }
-    if (this.#live.size > 0 && this.principals.count === 0)
-      yield { rule: 'sufficientPrincipals', what: 'nobody is a principal' };
   }
 
   #recomputeAll(): void {

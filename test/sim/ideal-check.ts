@@ -1,4 +1,5 @@
 /** When a ring that has come to harm is ideal again, and what it is held to then. */
+import { messageOf } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
 import { jitterShare } from '../../src/node/periodic.js';
 import { defaultIntervals } from '../../src/node/upkeep.js';
@@ -44,11 +45,31 @@ export function partIdealWithinMs(known: number): number {
   return drops * dropMs + looksMs;
 }
 
-/** A ring that is ideal stays as it is; looked at for this long. */
-const quietMs = 600_000;
+/**
+ * Lets time pass when nothing happens any more, and checks what the ring has come to.
+ * @param withinMs after this long it has to be ideal
+ * @returns how long it took; `withinMs` when it did not become ideal.
+ */
+export async function comeToRest(
+  world: World,
+  figures: LookupFigures,
+  { withinMs, quietMs }: { readonly withinMs: number; readonly quietMs: number },
+): Promise<number> {
+  try {
+    const idealAfterMs = await world.untilIdeal(withinMs);
+    await checkIdeal(world, figures, quietMs);
+    return idealAfterMs;
+  } catch (error) {
+    world.violated('ideal', messageOf(error));
+    return withinMs;
+  }
+}
 
-/** Checks of a ring that has become ideal: all rules hold, nothing changes any more, and every lookup finds the owner. */
-export async function checkIdeal(world: World, figures: LookupFigures): Promise<void> {
+/**
+ * Checks of a ring that has become ideal: all rules hold, nothing changes any more, and every lookup finds the owner.
+ * @param quietMs a ring that is ideal stays as it is; looked at for this long
+ */
+export async function checkIdeal(world: World, figures: LookupFigures, quietMs = 600_000): Promise<void> {
   const { clock } = world;
   world.require(ringRules);
   let changes = 0;

@@ -16,6 +16,9 @@ import { type RingState, seesWholeRing } from '../../src/ring/state.js';
 import type { RuleSet, ShapeRule } from './rules.js';
 import type { RingShape } from './shape.js';
 
+/** A stretch, from one peer to the next, that somebody claims to be empty. */
+export type Claim = readonly [from: Id, to: Id];
+
 /** The principals among the live members. */
 export function principals({ live }: Pick<RingShape, 'live'>): readonly Id[] {
   const claims = [...live.values()].flatMap(claimsOf);
@@ -23,10 +26,10 @@ export function principals({ live }: Pick<RingShape, 'live'>): readonly Id[] {
 }
 
 /** The stretches, from one peer to the next, that these pointers claim to be empty. */
-function claimsOf({ self, predecessor, successors }: RingState): readonly (readonly [Id, Id])[] {
+export function claimsOf({ self, predecessor, successors }: RingState): readonly Claim[] {
   const list = [self, ...successors].map(({ id }) => id);
   if (list.length === 1 && predecessor === null) return [[self.id, self.id]];
-  const claims = list.slice(1).map((to, at): readonly [Id, Id] => [list[at]!, to]);
+  const claims = list.slice(1).map((to, at): Claim => [list[at]!, to]);
   return predecessor === null ? claims : [...claims, [predecessor.id, self.id]];
 }
 

@@ -50,6 +50,10 @@ describe('sim: an ideal ring', () => {
     });
   }
 
+  it('fail leaves everybody a living successor, as the protocol assumes (seed 14 would not)', async () => {
+    expectKept(await fail.run({ seed: 14, steps: 3000, fraction: 0.5 }));
+  });
+
   it('gives the same figures and the same trace for the same seed, and others for another', async () => {
     for (const { run } of [
       { run: (seed: number) => paths.run({ seed, peers: 40, steps: 50 }) },

@@ -6,7 +6,7 @@ import { limits } from '../../../src/base/limits.js';
 import { type Random, randomFraction } from '../../../src/base/random.js';
 import { idFromBytes, shortId } from '../../../src/ring/identifier.js';
 import { groupsOfAcquaintances } from '../acquaintance.js';
-import { checkIdeal, idealWithinMs, partIdealWithinMs } from '../ideal-check.js';
+import { comeToRest, idealWithinMs, partIdealWithinMs } from '../ideal-check.js';
 import { firstFrom } from '../lookups.js';
 import { Crashed } from '../machine.js';
 import { Partition, partitionKinds } from '../partition.js';
@@ -19,6 +19,8 @@ import { World } from '../world.js';
 const minuteMs = 60_000;
 /** How long a cut lasts when nobody says: every order of magnitude is as likely as the others. */
 const cutMsRange = [5_000, 360 * minuteMs] as const;
+/** An ideal ring stays as it is; looked at for this long. */
+const quietMs = 10 * minuteMs;
 /** Peers of each part that look something up at its end. */
 const seekersInPart = 5;
 /** Lookups while the network is cut, when nobody says how many. */
@@ -68,20 +70,13 @@ export const partition = {
 
     const healedAtMs = clock.monotonicMs();
     let foundAfterMs = -1;
-    let mergedAfterMs = -1;
     const onFirstChange = (): void => {
       foundAfterMs = Math.round(clock.monotonicMs() - healedAtMs);
       world.listeners.delete(onFirstChange);
     };
     world.listeners.add(onFirstChange);
-    if (groups === 1) {
-      try {
-        mergedAfterMs = Math.round(await world.untilIdeal(idealWithinMs(world.peers.length)));
-        await checkIdeal(world, figures);
-      } catch (error) {
-        world.violated('oneRingAgain', String(error));
-      }
-    }
+    const withinMs = idealWithinMs(world.peers.length);
+    const mergedAfterMs = groups === 1 ? await comeToRest(world, figures, { withinMs, quietMs }) : -1;
     return {
       violations: world.violations,
       figures: {
@@ -93,7 +88,7 @@ export const partition = {
         rings,
         groups,
         foundAfterMs,
-        mergedAfterMs,
+        mergedAfterMs: Math.round(mergedAfterMs),
         failedDuringCut,
       },
     };
