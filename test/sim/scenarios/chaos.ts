@@ -23,6 +23,7 @@ import { World } from '../world.js';
 
 /** How long the ring may take to become ideal once nothing goes wrong any more. */
 const idealWithinMs = 600_000;
+const settlingMs = 5_000;
 const users = 3;
 const tasksAUser = 3;
 
@@ -38,6 +39,8 @@ export const chaos = {
     const plan = drawSwarm(random);
     await world.grow(wanted);
     await world.untilIdeal();
+    // By then everybody has on its disk whom the ring consists of.
+    await clock.runFor(settlingMs);
     const ledger = new Ledger(world, defaultPolicy.replicas);
     const workers = new Users(world, ledger);
     for (let at = 0; at < users; at += 1) {
