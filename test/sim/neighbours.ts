@@ -51,7 +51,8 @@ export class NeighbourWatch implements Watch {
     const head = after.successors[0];
     if (head === undefined || this.#staying.has(head.id)) return;
     if (before.successors.some(({ id }) => id === head.id)) return;
-    const goneAtMs = this.#goneAtMs.get(head.id) ?? -Infinity;
+    // One that was never in the ring is on its way in: it has introduced itself, and has no pointers yet.
+    const goneAtMs = this.#goneAtMs.get(head.id) ?? atMs;
     if (atMs - goneAtMs > limits.pointersTimeoutMs)
       yield { rule: 'onlyTheLivingAreAdopted', what: `${shortId(after.self.id)} adopts a dead peer` };
   }

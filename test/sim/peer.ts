@@ -88,11 +88,6 @@ export class SimulatedPeer {
     return this.#hasServed;
   }
 
-  /** Whether the ring has taken it in, as it knows itself: it answers for its keys. */
-  get isTakenIn(): boolean {
-    return this.isUp && this.#node?.membership.isInside === true;
-  }
-
   /** The running node, once it has joined. @throws Error before. */
   get node(): Node {
     if (this.#node === undefined) throw new Error(`the peer at ${this.address} is not running`);
