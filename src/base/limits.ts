@@ -151,9 +151,10 @@ export const limits = Object.freeze({
   userDevices: 64,
   /** Notifies, announcements and goodbyes that are looked into. Later ones repeat themselves or are found out. */
   errands: 64,
-  /** Times that a round begins again because a peer was changing its pointers, and nearer peers that it asks in a row. */
+  /** Times that a round begins again because a peer was changing its pointers; then it waits for the next one. */
   roundAttempts: 4,
-  roundQuestions: 32,
+  /** Peers in a row that are asked, each nearer than the one before it, before the rest waits for the next round. */
+  nearerPeersAtOnce: 16,
   /** Peers of which it is remembered when they were heard: neighbours, and whoever else asks or is asked. */
   contacts: 1024,
   /** A record's kind and name. */

@@ -6,6 +6,7 @@
  */
 import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
+import type { Random } from '../base/random.js';
 import { type Acquaintance, meet, missed, noAcquaintance, strangers } from '../ring/entry.js';
 import type { PeerRef } from '../ring/peer.js';
 import { faultIn, type Neighbourhood, seesWholeRing } from '../ring/state.js';
@@ -21,22 +22,40 @@ export interface IntroductionsOptions {
   readonly pointers: Pointers;
   readonly transport: Transport;
   readonly liveness: Liveness;
+  readonly random: Random;
   /** Entries of a successor list. */
   readonly listLength: number;
   readonly signal: AbortSignal;
 }
 
-/** What a peer answers to a newcomer. */
-interface Welcome extends Neighbourhood {
+/** What a peer answers to a newcomer: its pointers as they were before. */
+export interface Welcome extends Neighbourhood {
+  /** Whether it is itself inside. */
   readonly isInside: boolean;
+  /** Tells its process from those before it. */
   readonly life: number;
 }
 
 export class Introductions {
   readonly #options: IntroductionsOptions;
+  readonly #life: number;
 
   constructor(options: IntroductionsOptions) {
     this.#options = options;
+    this.#life = options.random.below(2 ** 32);
+  }
+
+  /**
+   * A newcomer has introduced itself: it takes its place in the list at once.
+   * @throws PeerStoreError UNSETTLED before this peer has joined.
+   */
+  welcome(newcomer: PeerRef): Promise<Welcome> {
+    const { pointers, listLength } = this.#options;
+    return pointers.take(() => {
+      const before = pointers.settled;
+      pointers.become(takeIn(before, newcomer, listLength));
+      return { ...before, isInside: pointers.isInside, life: this.#life };
+    });
   }
 
   /**

@@ -13,7 +13,7 @@
 import { setMaxListeners } from 'node:events';
 
 import type { Clock } from '../base/clock.js';
-import { messageOf, PeerStoreError } from '../base/errors.js';
+import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import { type Random, shuffled } from '../base/random.js';
@@ -23,12 +23,12 @@ import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
 import { aloneState, faultIn, seesWholeRing, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
-import { takeIn } from '../ring/whole-ring.js';
 import { meansNoAnswer } from '../wire/errors.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
-import { Introductions } from './introductions.js';
+import { sayGoodbye } from './goodbye.js';
+import { Introductions, type Welcome } from './introductions.js';
 import { enterPatiently } from './join.js';
 import { Liveness, type Verdict } from './liveness.js';
 import type { LocalHealth } from './local-health.js';
@@ -70,13 +70,10 @@ export class Membership {
   readonly #introductions: Introductions;
   readonly #lookAround: LookAround;
   readonly #errands: Errands;
-  /** Tells this process from the ones before it. */
-  readonly #life: number;
   readonly #ended = new AbortController();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    this.#life = options.random.below(2 ** 32);
     this.#pointers = new Pointers(options.self, options.onChange);
     this.#errands = new Errands(options.log);
     // Every question that is under way listens to it: those of errands, and the handful of the rounds.
@@ -207,15 +204,10 @@ export class Membership {
    * @returns the pointers as they were before
    * @throws PeerStoreError UNSETTLED before this peer has joined.
    */
-  introduced(
-    newcomer: PeerRef,
-  ): Promise<Neighbourhood & { readonly isInside: boolean; readonly life: number }> {
+  introduced(newcomer: PeerRef): Promise<Welcome> {
     this.#options.remembered.see([newcomer]);
-    return this.#pointers.take(() => {
-      const before = this.#pointers.settled;
-      this.#pointers.become(takeIn(before, newcomer, this.#options.listLength));
-      return { ...before, isInside: this.isInside, life: this.#life };
-    });
+    this.#routes.met(newcomer);
+    return this.#introductions.welcome(newcomer);
   }
 
   /**
@@ -348,25 +340,8 @@ export class Membership {
   }
 
   /** Tells the neighbours that this peer leaves now. Whoever cannot be told finds out by itself. */
-  async leave(): Promise<void> {
-    const { self, predecessor, successors } = this.state;
-    const told = new Map<Id, PeerRef>();
-    if (predecessor !== null) told.set(predecessor.id, predecessor);
-    // Where everybody names everybody, everybody has a gap to close.
-    for (const peer of seesWholeRing(this.state) ? successors : successors.slice(0, 1))
-      told.set(peer.id, peer);
-    await Promise.all(
-      [...told.values()].map(async (peer) => {
-        try {
-          await this.#options.transport.call(peer, 'leave', { peer: self, predecessor, successors });
-        } catch (error) {
-          this.#options.log.info('a neighbour could not be told that this peer leaves', {
-            peer: peer.address,
-            error: messageOf(error),
-          });
-        }
-      }),
-    );
+  leave(): Promise<void> {
+    return sayGoodbye(this.state, this.#options);
   }
 
   #onVerdict(verdict: Verdict): void {

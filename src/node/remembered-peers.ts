@@ -25,8 +25,12 @@ export interface RememberedPeer {
   readonly lastSeenMs: number;
 }
 
-/** In memory also: when, on the clock that only grows, for a jump of the other one must not empty the roster. */
-interface Entry extends RememberedPeer {
+interface Entry {
+  readonly peer: PeerRef;
+  /**
+   * When it was seen last, on the clock that only grows: a jump of the other one must not empty the roster, so wall time
+   * is only what this is told in on disk. -Infinity once it has left in good order.
+   */
   readonly seenAtMs: number;
 }
 
@@ -87,7 +91,8 @@ export class RememberedPeers {
     const nowMs = this.#clock.monotonicMs();
     for (const { peer, lastSeenMs } of entries) {
       if (peer.id === this.#self) continue;
-      this.#peers.set(peer.id, { peer, lastSeenMs, seenAtMs: nowMs - (writtenMs - lastSeenMs) });
+      const seenAtMs = lastSeenMs === 0 ? -Infinity : nowMs - (writtenMs - lastSeenMs);
+      this.#peers.set(peer.id, { peer, seenAtMs });
     }
   }
 
@@ -96,9 +101,13 @@ export class RememberedPeers {
     if (!this.#changed) return;
     this.#changed = false;
     this.#savedAtMs = this.#clock.monotonicMs();
+    const startMs = this.#clock.nowMs() - this.#savedAtMs;
     try {
       await this.#memory.save(
-        [...this.#peers.values()].map(({ peer, lastSeenMs }) => ({ peer, lastSeenMs })),
+        [...this.#peers.values()].map(({ peer, seenAtMs }) => ({
+          peer,
+          lastSeenMs: seenAtMs === -Infinity ? 0 : Math.max(1, Math.floor(startMs + seenAtMs)),
+        })),
       );
     } catch (error) {
       this.#changed = true;
@@ -108,17 +117,16 @@ export class RememberedPeers {
 
   /** Notes that these peers are part of the ring now. */
   see(peers: Iterable<PeerRef>): void {
-    const lastSeenMs = Math.max(1, Math.floor(this.#clock.nowMs()));
     const seenAtMs = this.#clock.monotonicMs();
     for (const peer of peers) {
       if (peer.id === this.#self) continue;
       const before = this.#peers.get(peer.id);
       // On disk the times need to be right to the minute only; a quiet ring writes nothing more often than that.
-      const isNews = before?.peer.address !== peer.address || before.lastSeenMs === 0;
+      const isNews = before?.peer.address !== peer.address || before.seenAtMs === -Infinity;
       if (isNews || seenAtMs - this.#savedAtMs > saveAgainMs) this.#change();
       // Last in the map is seen last; the first ones are forgotten when there are too many.
       this.#peers.delete(peer.id);
-      this.#peers.set(peer.id, { peer, lastSeenMs, seenAtMs });
+      this.#peers.set(peer.id, { peer, seenAtMs });
     }
     for (const id of this.#peers.keys()) {
       if (this.#peers.size <= limits.rememberedPeers) break;
@@ -130,7 +138,7 @@ export class RememberedPeers {
   left(id: Id): void {
     const entry = this.#peers.get(id);
     if (entry === undefined) return;
-    this.#peers.set(id, { peer: entry.peer, lastSeenMs: 0, seenAtMs: -Infinity });
+    this.#peers.set(id, { peer: entry.peer, seenAtMs: -Infinity });
     this.#change();
   }
 
@@ -148,8 +156,8 @@ export class RememberedPeers {
   machinesSeen(withinMs: number): ReadonlySet<Id> {
     const sinceMs = this.#clock.monotonicMs() - withinMs;
     const machines = new Set<Id>();
-    for (const { peer, lastSeenMs, seenAtMs } of this.#peers.values()) {
-      if (lastSeenMs > 0 && seenAtMs >= sinceMs) machines.add(peer.machine);
+    for (const { peer, seenAtMs } of this.#peers.values()) {
+      if (seenAtMs >= sinceMs) machines.add(peer.machine);
     }
     return machines;
   }

@@ -143,8 +143,13 @@ export class Stabilizer {
     const { clock, random, signal } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       let outcome = await ask();
-      for (let question = 1; outcome?.do === 'ask' && question < limits.roundQuestions; question += 1) {
-        outcome = await this.#askNearer(outcome.peer);
+      for (let asked = 0; outcome?.do === 'ask' && asked < limits.nearerPeersAtOnce; asked += 1) {
+        // Another round may put somebody nearer in the place of the one that named it: that round goes on from there.
+        const namedBy = firstSuccessor(this.#pointers.now).id;
+        outcome = await this.#askNearer(
+          outcome.peer,
+          () => firstSuccessor(this.#pointers.now).id !== namedBy,
+        );
       }
       if (outcome?.do === 'notify') await this.notify(outcome.peer);
       if (outcome !== undefined || attempt >= limits.roundAttempts || signal.aborted) return outcome;
@@ -268,9 +273,12 @@ export class Stabilizer {
     return steps.stabilizeFromPredecessorWithoutAnswer(this.#pointers.now).next;
   }
 
-  /** Whether our first successor lies between a peer and that one's own. */
+  /** Whether a peer's list goes past our first successor without naming it. */
   #skipsHead(from: Neighbourhood): boolean {
-    return between(from.self.id, firstSuccessor(this.#pointers.now).id, firstSuccessor(from).id);
+    const { self } = this.#pointers.now;
+    const head = firstSuccessor(this.#pointers.now);
+    const past = from.successors.find(({ id }) => !between(self.id, id, head.id));
+    return past !== undefined && past.id !== head.id;
   }
 
   /** Whether a peer that did not answer lately still does not: found out before a step that holds up those who ask us. */

@@ -75,6 +75,25 @@ describe('node/remembered-peers', () => {
     expect(peers.machinesSeen(10 * minuteMs).size).to.equal(1);
   });
 
+  it('a jump of the wall clock does not empty the roster of the next start', async () => {
+    const clock = new VirtualClock();
+    let jumpMs = 0;
+    const jumping = {
+      nowMs: () => clock.nowMs() + jumpMs,
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: () => ({ cancel: () => undefined }),
+    };
+    const kept = memory();
+    const peers = new RememberedPeers(peerAt(9).id, jumping, kept);
+    peers.see([peerAt(1)]);
+    jumpMs = 60 * minuteMs;
+    peers.see([peerAt(2)]);
+    await peers.save();
+    const restarted = new RememberedPeers(peerAt(9).id, jumping, kept);
+    await restarted.load();
+    expect(restarted.machinesSeen(10 * minuteMs).size).to.equal(2);
+  });
+
   it('the time in which the peer was off does not count as absence of the others', async () => {
     const clock = new VirtualClock();
     const kept = memory();

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 
 import { longestSilenceMs, defaultIntervals } from '../../src/node/upkeep.js';
+import type { Id } from '../../src/ring/identifier.js';
 import type { MemoryMessage } from '../../src/wire/memory.js';
 import { World } from '../sim/world.js';
 
@@ -70,6 +71,24 @@ describe('node/upkeep', () => {
       }
       await world.untilIdeal();
       expect(world.violations).to.deep.equal([]);
+    });
+  }
+
+  for (const seed of [30, 31, 32, 33]) {
+    it(`while a crowd joins at once, nobody who is on the ring falls off it (seed ${seed})`, async () => {
+      const world = await quietRing(seed, 3);
+      const onRing = new Set<Id>();
+      const fallen = new Set<Id>();
+      world.listeners.add(() => {
+        const now = new Set(world.checker.shape.rings.flat());
+        for (const id of onRing) if (!now.has(id)) fallen.add(id);
+        for (const id of now) onRing.add(id);
+      });
+      const crowd = Array.from({ length: 30 }, () => world.peer());
+      await world.clock.run(Promise.all(crowd.map((peer) => peer.start(world.live.slice(0, 1)))));
+      await world.untilIdeal();
+      expect(onRing.size).to.equal(33);
+      expect([...fallen]).to.deep.equal([]);
     });
   }
 

@@ -4,7 +4,8 @@ import type { RingState } from '../../src/ring/state.js';
 import { principalRules, principals, smallRingRules } from '../sim/principals.js';
 import { brokenRules, ringRules, type RuleSet, whyNotIdeal } from '../sim/rules.js';
 import { type Member, RingShape } from '../sim/shape.js';
-import { type Event, type Protocol, SmallModel, type World } from './small-model.js';
+import { type Event, SmallModel, type World } from './small-model.js';
+import type { Protocol } from './small-protocol.js';
 
 /** What is held against every world, and what is taken for granted of crashes. */
 export interface RingPromise {
@@ -116,7 +117,12 @@ export function runSeeds(from: number, count: number, protocol?: Protocol): Walk
     const places = 2 + random.below(7);
     const isSmall = random.below(2) === 0;
     const length = isSmall ? places : 1 + random.below(Math.max(1, places - 1));
-    const model = new SmallModel({ places, length, ...(protocol === undefined ? {} : { protocol }) });
+    const model = new SmallModel({
+      places,
+      length,
+      hasStaleNotifies: isSmall,
+      ...(protocol === undefined ? {} : { protocol }),
+    });
     const promise = isSmall ? smallPromise : largePromise;
     const walk = new Walk(model, promise, random, `seed ${seed}, ${places} places, lists of ${length}`);
     walk.wander(100 + random.below(300));

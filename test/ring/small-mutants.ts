@@ -3,7 +3,7 @@ import { between } from '../../src/ring/interval.js';
 import { firstSuccessor, type Neighbourhood, type RingState } from '../../src/ring/state.js';
 import * as steps from '../../src/ring/steps.js';
 import { listBehind } from '../../src/ring/successor-list.js';
-import { production, type Protocol } from './small-model.js';
+import { production, type Protocol } from './small-protocol.js';
 
 /** Without all of them: the steps of the paper, with lists that end before their owner. */
 export const paper: Protocol = {

@@ -11,7 +11,8 @@ import {
   successorsOnly,
 } from './small-explore.js';
 import * as mutants from './small-mutants.js';
-import { type Event, type Protocol, SmallModel } from './small-model.js';
+import { type Event, SmallModel } from './small-model.js';
+import type { Protocol } from './small-protocol.js';
 
 function exploration(
   places: number,
@@ -20,7 +21,13 @@ function exploration(
   maxWorlds: number,
   protocol?: Protocol,
 ): Exploration {
-  const model = new SmallModel({ places, length, ...(protocol === undefined ? {} : { protocol }) });
+  const hasStaleNotifies = promise !== largePromise;
+  const model = new SmallModel({
+    places,
+    length,
+    hasStaleNotifies,
+    ...(protocol === undefined ? {} : { protocol }),
+  });
   return explore(model, promise, maxWorlds);
 }
 

@@ -2,7 +2,7 @@
 import type { Id } from '../../src/ring/identifier.js';
 import type { Store } from '../../src/store/store.js';
 
-/** Told of every value that has got onto the disk; a block has the number 0. */
+/** Told of every value that has got onto the disk, before it counts as held; a block has the number 0. */
 export type OnKept = (id: Id, sequence: number, bytes: Uint8Array) => void;
 
 export class Holdings {
@@ -40,8 +40,8 @@ export class Holdings {
   }
 
   #note(id: Id, sequence: number, bytes: Uint8Array): void {
-    this.#sequences.set(id, Math.max(sequence, this.sequenceOf(id)));
     this.#onKept(id, sequence, bytes);
+    this.#sequences.set(id, sequence);
   }
 }
 

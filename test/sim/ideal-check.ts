@@ -19,6 +19,32 @@ export function idealWithinMs(known: number): number {
   return (rounds + 1) * defaultIntervals.lookAround.longestMs * (1 + jitterShare);
 }
 
+/** What a round of looking around takes: a few silent peers one after the other, and what follows from the answers. */
+const lookingAroundMs = 10_000;
+
+/**
+ * The longest time until a part of a ring, cut off from the rest, is an ideal ring of its own. At worst its peers have lists
+ * that name nobody of it, and hear so little that each doubts itself most (local-health.ts): such a list is dropped some
+ * entries at a time. The peers then look around among all that they remember, or come in anew, with pauses that
+ * begin short, since each neighbour that is found dead brings them back to that.
+ * @param known how many peers there are to remember, dead ones too
+ */
+export function partIdealWithinMs(known: number): number {
+  const { stabilize, lookAround } = defaultIntervals;
+  const drops = Math.ceil(limits.successorListLength / limits.suspectsAtOnce);
+  const dropMs =
+    stabilize.longestMs * (1 + jitterShare) +
+    limits.pointersTimeoutMs +
+    limits.healthMultiplierMax * limits.suspicionMs;
+  let looksMs = limits.rejoinPatienceMs;
+  const rounds = Math.ceil(known / limits.lookAroundPeers) + 1;
+  for (let round = 0; round < rounds; round += 1) {
+    const pauseMs = Math.min(lookAround.shortestMs * 2 ** round, lookAround.longestMs);
+    looksMs += pauseMs * (1 + jitterShare) + lookingAroundMs;
+  }
+  return drops * dropMs + looksMs;
+}
+
 /**
  * Lets time pass when nothing happens any more, and checks what the ring has come to.
  * @param withinMs after this long it has to be ideal

@@ -31,6 +31,8 @@ export interface Writing {
 export class Ledger implements PeerObserver {
   readonly #world: World;
   readonly #copies: number;
+  /** Those that were in the ring when it all began: as long as they have not left, everybody counts on them. */
+  readonly #founders: readonly SimulatedPeer[];
   readonly #acknowledged = new Map<Id, Value>();
   readonly #underWay = new Map<Id, Value>();
   /** The bytes of each value that any disk has accepted, by id and number. */
@@ -40,6 +42,7 @@ export class Ledger implements PeerObserver {
   constructor(world: World, copies: number) {
     this.#world = world;
     this.#copies = copies;
+    this.#founders = [...world.peers];
     world.observers.push(this);
   }
 
@@ -51,12 +54,12 @@ export class Ledger implements PeerObserver {
   /** Somebody begins to write a value; one write of an id at a time. */
   begin(id: Id, sequence: number): Writing {
     const value: Value = { id, sequence, lost: 0 };
-    const members = this.#world.peers.filter(({ isMember }) => isMember).length;
-    const majority = majorityOf(Math.min(this.#copies, members));
     this.#underWay.set(id, value);
     return {
       acknowledged: () => {
         const copies = this.#disksWith(value).length + value.lost;
+        const machines = Math.max(1, this.#founders.filter(({ hasLeft }) => !hasLeft).length);
+        const majority = majorityOf(Math.min(this.#copies, machines));
         if (copies < majority) {
           this.#world.violated(
             'aMajorityHasIt',
@@ -76,8 +79,13 @@ export class Ledger implements PeerObserver {
     return this.#valuesOn(peer).every((value) => value.lost < tolerated && this.#disksWith(value).length > 1);
   }
 
-  /** A holder accepts one value for a number, and all holders the same. */
+  /** A holder accepts one value for a number, all holders the same, and none an older one than it has. */
   kept(peer: SimulatedPeer, id: Id, sequence: number, bytes: Uint8Array): void {
+    const held = peer.holdings.sequenceOf(id);
+    if (sequence < held) {
+      const what = `${peer.address} accepted number ${sequence} of ${shortId(id)} after ${held}`;
+      this.#world.violated('recordsDoNotAge', what);
+    }
     const values = this.#accepted.get(id) ?? new Map<number, Uint8Array>();
     this.#accepted.set(id, values);
     const before = values.get(sequence);

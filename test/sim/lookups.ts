@@ -97,7 +97,7 @@ export class CheckedLookups {
 
   #note({ key, owners }: Open): void {
     const { checker } = this.#world;
-    const members = checker.shape.rings.flat().filter((id) => this.#world.peerOf(id)?.isTakenIn === true);
+    const members = checker.shape.rings.flat().filter((id) => this.#world.peerOf(id)?.isInside === true);
     const owner = firstFrom(key, members);
     if (owner !== undefined) owners.add(owner);
   }

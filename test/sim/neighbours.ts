@@ -54,6 +54,7 @@ export class NeighbourWatch implements Watch {
 
   *#adopted(before: RingState, after: RingState, atMs: number): Iterable<Broken> {
     const head = after.successors[0];
+    // One that was never in the ring is on its way in: it has introduced itself, and has no pointers yet.
     if (head === undefined || before.successors.some(({ id }) => id === head.id)) return;
     const goneAtMs = this.#goneAtMs.get(head.id);
     if (goneAtMs !== undefined && atMs - goneAtMs > limits.pointersTimeoutMs)

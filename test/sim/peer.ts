@@ -50,7 +50,7 @@ export class SimulatedPeer {
   #process: Machine | undefined;
   #node: Node | undefined;
   #hasServed = false;
-  #isMember = false;
+  #hasLeft = false;
   #runningSinceMs = 0;
   #isLeaving = false;
 
@@ -78,19 +78,14 @@ export class SimulatedPeer {
     return this.#isLeaving;
   }
 
-  /** Whether the ring counts on it: it got in, and has not said goodbye since. */
-  get isMember(): boolean {
-    return this.#isMember && !this.#isLeaving;
+  /** Whether it has ever said goodbye, so that others may not count on it. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   /** Whether it has ever got into the ring, so that its operator need not tell it the way again. */
   get hasServed(): boolean {
     return this.#hasServed;
-  }
-
-  /** Whether the ring has taken it in, as it knows itself: it answers for its keys. */
-  get isTakenIn(): boolean {
-    return this.isUp && this.#node?.membership.isInside === true;
   }
 
   /** The running node, once it has joined. @throws Error before. */
@@ -165,7 +160,6 @@ export class SimulatedPeer {
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     this.#hasServed = true;
-    this.#isMember = true;
     return node;
   }
 
@@ -197,8 +191,8 @@ export class SimulatedPeer {
     const process = this.#process;
     this.#world.note(`stop ${this.address}`);
     this.#isLeaving = true;
+    this.#hasLeft = true;
     await process?.unlessItCrashes(this.node.stop());
-    this.#isMember = false;
     this.#end(false);
   }
 

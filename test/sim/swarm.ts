@@ -151,7 +151,7 @@ export class Swarm {
     this.#track(
       peer.stop().then(
         () => {
-          if (!isForGood || !this.#limits.mayLoseDisk(peer)) this.#comeBackLater(peer);
+          if (!isForGood || !this.#mayGoForGood(peer)) this.#comeBackLater(peer);
           else {
             peer.loseDisk();
             this.figures.goneForGood += 1;
@@ -161,6 +161,14 @@ export class Swarm {
         () => undefined,
       ),
     );
+  }
+
+  /** Somebody who knows the ring has to be left. */
+  #mayGoForGood(peer: SimulatedPeer): boolean {
+    const rest = this.#world.peers.filter(
+      (other) => other !== peer && other.hasServed && (other.isUp || this.#away.has(other)),
+    );
+    return rest.length > 0 && this.#limits.mayLoseDisk(peer);
   }
 
   #comeBackLater(peer: SimulatedPeer): void {
@@ -173,9 +181,8 @@ export class Swarm {
   /** A peer that has been in the ring finds back by itself; a new one is told of one that is in. */
   #bringIn(peer: SimulatedPeer): void {
     this.#away.delete(peer);
-    const entry = peer.hasServed ? undefined : this.#pick(this.#inside());
     this.#track(
-      peer.start(entry === undefined ? [] : [entry]).catch((error: unknown) => {
+      peer.start(peer.hasServed ? [] : this.#entries()).catch((error: unknown) => {
         this.#world.note(`no way in for ${peer.address}: ${messageOf(error)}`);
         // It crashed on the way, or found nobody: then it tries once more later, as its operator would.
         if (this.#away.has(peer)) return;
@@ -183,6 +190,15 @@ export class Swarm {
         this.#comeBackLater(peer);
       }),
     );
+  }
+
+  /** Whom a newcomer is told of: somebody who is in, or was and does not answer now. */
+  #entries(): readonly SimulatedPeer[] {
+    const inside = this.#inside();
+    const entry = this.#pick(
+      inside.length > 0 ? inside : this.#world.peers.filter(({ hasServed }) => hasServed),
+    );
+    return entry === undefined ? [] : [entry];
   }
 
   #track(work: Promise<unknown>): void {

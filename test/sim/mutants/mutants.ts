@@ -337,7 +337,7 @@ export const mutants: readonly Mutant[] = [
     was: 'const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];',
     becomes: 'const through = [];',
     run: 'partition --peers 6 --kind 0 --cutSeconds 60',
-    breaks: ['oneRingAgain'],
+    breaks: ['ideal'],
   },
   {
     name: 'nobody asks its own ring whether it goes round once',
@@ -345,7 +345,7 @@ export const mutants: readonly Mutant[] = [
     was: 'const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];',
     becomes: 'const through = [...this.#someUnseen()];',
     run: 'arbitrary --peers 6 --kind 2',
-    breaks: ['idealInTheEnd'],
+    breaks: ['ideal'],
   },
   {
     name: 'whoever follows this peer in another ring is not told of it',
@@ -353,6 +353,6 @@ export const mutants: readonly Mutant[] = [
     was: 'return stabilizer.notify(next);',
     becomes: 'return false;',
     run: 'arbitrary --peers 5 --kind 1',
-    breaks: ['idealInTheEnd'],
+    breaks: ['ideal'],
   },
 ];

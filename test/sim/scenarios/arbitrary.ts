@@ -7,12 +7,14 @@ import { limits } from '../../../src/base/limits.js';
 import { randomFraction } from '../../../src/base/random.js';
 import { idFromBytes } from '../../../src/ring/identifier.js';
 import { drawMemories, drawPointers, pointerKinds } from '../arbitrary-pointers.js';
-import { checkIdeal, idealWithinMs } from '../ideal-check.js';
+import { comeToRest, idealWithinMs } from '../ideal-check.js';
 import { listRules } from '../rules.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { RingShape } from '../shape.js';
 import { World } from '../world.js';
 
+/** An ideal ring stays as it is; looked at for this long. */
+const quietMs = 600_000;
 /** For `--kind`: one of them, as the seed says. */
 const anyKind = pointerKinds.length;
 
@@ -39,14 +41,9 @@ export const arbitrary = {
     await clock.runUntil('all have begun', () => peers.every(({ state }) => state !== undefined), 1);
     const rings = RingShape.of(world.members()).rings.length;
     const figures = new LookupFigures();
-    let idealAfterMs = -1;
-    try {
-      idealAfterMs = Math.round(await world.untilIdeal(idealWithinMs(count + population.ghosts.length)));
-      await clock.run(started);
-      await checkIdeal(world, figures);
-    } catch (error) {
-      world.violated('idealInTheEnd', String(error));
-    }
+    const withinMs = idealWithinMs(count + population.ghosts.length);
+    const idealAfterMs = Math.round(await comeToRest(world, figures, { withinMs, quietMs }));
+    await clock.run(started);
     return {
       violations: world.violations,
       figures: {

@@ -6,7 +6,7 @@ import { limits } from '../../../src/base/limits.js';
 import { type Random, randomFraction } from '../../../src/base/random.js';
 import { idFromBytes, shortId } from '../../../src/ring/identifier.js';
 import { groupsOfAcquaintances } from '../acquaintance.js';
-import { checkIdeal, idealWithinMs } from '../ideal-check.js';
+import { comeToRest, idealWithinMs, partIdealWithinMs } from '../ideal-check.js';
 import { firstFrom } from '../lookups.js';
 import { Crashed } from '../machine.js';
 import { Partition, partitionKinds } from '../partition.js';
@@ -19,11 +19,8 @@ import { World } from '../world.js';
 const minuteMs = 60_000;
 /** How long a cut lasts when nobody says: every order of magnitude is as likely as the others. */
 const cutMsRange = [5_000, 360 * minuteMs] as const;
-/**
- * After this long a part that is whole in itself is an ideal ring. Dropping a list of which nobody answers takes four
- * rounds of some ten seconds; who is left with nobody then looks around among those that it remembers.
- */
-const partIdealWithinMs = 2 * minuteMs;
+/** An ideal ring stays as it is; looked at for this long. */
+const quietMs = 10 * minuteMs;
 /** Peers of each part that look something up at its end. */
 const seekersInPart = 5;
 /** Lookups while the network is cut, when nobody says how many. */
@@ -73,20 +70,13 @@ export const partition = {
 
     const healedAtMs = clock.monotonicMs();
     let foundAfterMs = -1;
-    let mergedAfterMs = -1;
     const onFirstChange = (): void => {
       foundAfterMs = Math.round(clock.monotonicMs() - healedAtMs);
       world.listeners.delete(onFirstChange);
     };
     world.listeners.add(onFirstChange);
-    if (groups === 1) {
-      try {
-        mergedAfterMs = Math.round(await world.untilIdeal(idealWithinMs(world.peers.length)));
-        await checkIdeal(world, figures);
-      } catch (error) {
-        world.violated('oneRingAgain', String(error));
-      }
-    }
+    const withinMs = idealWithinMs(world.peers.length);
+    const mergedAfterMs = groups === 1 ? await comeToRest(world, figures, { withinMs, quietMs }) : -1;
     return {
       violations: world.violations,
       figures: {
@@ -98,7 +88,7 @@ export const partition = {
         rings,
         groups,
         foundAfterMs,
-        mergedAfterMs,
+        mergedAfterMs: Math.round(mergedAfterMs),
         failedDuringCut,
       },
     };
@@ -134,8 +124,9 @@ class LifeInParts {
     for (let step = 1; step <= lookups; step += 1) {
       clock.setTimer((step * cutMs) / (lookups + 1), () => this.#live());
     }
-    const idealAfterMs =
-      this.#cut.isClean && cutMs > partIdealWithinMs ? await this.#untilPartsAreIdeal() : -1;
+    const withinMs = partIdealWithinMs(this.#world.peers.length);
+    const isChecked = this.#cut.isClean && cutMs > withinMs;
+    const idealAfterMs = isChecked ? await this.#untilPartsAreIdeal(withinMs) : -1;
     await clock.runFor(endMs - clock.monotonicMs());
     for (const peer of this.#away) this.#comeBack(peer);
     while (this.#underWay.size > 0) await clock.run(Promise.all(this.#underWay));
@@ -157,7 +148,7 @@ class LifeInParts {
     }
   }
 
-  async #untilPartsAreIdeal(): Promise<number> {
+  async #untilPartsAreIdeal(withinMs: number): Promise<number> {
     const { clock, listeners } = this.#world;
     const sinceMs = clock.monotonicMs();
     let why: string | undefined;
@@ -169,7 +160,7 @@ class LifeInParts {
     look();
     listeners.add(look);
     try {
-      await clock.runUntil('each part is ideal', () => why === undefined, partIdealWithinMs);
+      await clock.runUntil('each part is ideal', () => why === undefined, withinMs);
       return Math.round(clock.monotonicMs() - sinceMs);
     } catch {
       this.#world.violated('partIsIdeal', why ?? '');
