@@ -106,6 +106,7 @@ export class Membership {
       pointers: this.#pointers,
       routes: this.#routes,
       stabilizer: this.#stabilizer,
+      liveness: this.#liveness,
       signal,
     });
   }

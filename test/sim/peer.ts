@@ -96,7 +96,7 @@ export class SimulatedPeer {
 
   /** Whether it speaks for the ring; it has joined before. */
   get isInside(): boolean {
-    return this.#node?.membership.isInside === true;
+    return this.isUp && this.#node?.membership.isInside === true;
   }
 
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
