@@ -192,6 +192,7 @@ export class SimulatedPeer {
     this.#world.note(`stop ${this.address}`);
     this.#isLeaving = true;
     this.#hasLeft = true;
+    this.#world.touch(this);
     await process?.unlessItCrashes(this.node.stop());
     this.#end(false);
   }
