@@ -64,6 +64,9 @@ export const limits = Object.freeze({
   lookupSteps: 48,
   /** Peers remembered on disk for the next start and for healed partitions. */
   rememberedPeers: 256,
+  /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that
+   * remembers all it can has asked each of them after 32 rounds. */
+  lookAroundPeers: 8,
   /** Peers in the cache of known ones: a ring of that size is known whole, for a MiB of memory; a ring of a million is
    * crossed in three questions. */
   knownPeers: 4096,
@@ -74,9 +77,6 @@ export const limits = Object.freeze({
   knownPeersPage: 256,
   /** Dead peers that are not believed to live again because somebody says so. */
   gonePeers: 256,
-  /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that
-   * remembers all it can has asked each of them after 32 rounds. */
-  lookAroundPeers: 8,
   /** A printable network address: a DNS name (253), a colon and a port. */
   addressBytes: 260,
   /** A zone's name. */
@@ -139,6 +139,9 @@ export const limits = Object.freeze({
   adminConnections: 16,
   /** A line on the administration socket. */
   adminLineBytes: 1 * MiB,
+  /** Peers that a reader asks for a value before there is none, or no newer one: all of a ring that people run for
+   * themselves. What was written while the ring was cut lies with whoever stood in. */
+  readersAsked: 64,
   /** How long a client tries a request again while peers are busy or the ring closes a gap. */
   clientRetryMs: 30 * second,
   /** Files that a backup reads at once; each has a buffer of its own. */
@@ -148,10 +151,9 @@ export const limits = Object.freeze({
   userDevices: 64,
   /** Notifies, announcements and goodbyes that are looked into. Later ones repeat themselves or are found out. */
   errands: 64,
-  /** Times that a round begins again because a peer was changing its pointers; then it waits for the next one. */
+  /** Times that a round begins again because a peer was changing its pointers, and nearer peers that it asks in a row. */
   roundAttempts: 4,
-  /** Peers in a row that are asked, each nearer than the one before it, before the rest waits for the next round. */
-  nearerPeersAtOnce: 16,
+  roundQuestions: 32,
   /** Peers of which it is remembered when they were heard: neighbours, and whoever else asks or is asked. */
   contacts: 1024,
   /** A record's kind and name. */

@@ -9,8 +9,9 @@ import type { Random } from '../base/random.js';
 import { sha256, toHex } from '../base/bytes.js';
 import { type Id, type PeerRef, shortId, type Transport } from '../wire/index.js';
 import { whileMember } from './member-call.js';
+import { readersOf } from './readers.js';
 import { isBusy, isPassing, retrying, type RetryOptions } from './retry.js';
-import type { RingView } from './ring-view.js';
+import type { Paths, RingView } from './ring-view.js';
 
 interface Range {
   readonly offset: number;
@@ -80,9 +81,9 @@ export class RemoteBlocks {
   }
 
   /**
-   * A block's bytes, or a part of them, from the first holder that has them. Whole blocks are checked against their
-   * id; parts are sealed, and the seal is checked by whoever opens it.
-   * @throws PeerStoreError MISSING when no holder that answers has it undamaged; UNREACHABLE when no peer answers; BUSY
+   * A block's bytes, or a part of them, from the first peer that has them, of the holders and those behind. Whole blocks
+   * are checked against their id; parts are sealed, and the seal is checked by whoever opens it.
+   * @throws PeerStoreError MISSING when no peer that answers has it undamaged; UNREACHABLE when no peer answers; BUSY
    *   beyond the retries, CANCELLED.
    */
   async get(id: Id, range?: Range): Promise<Uint8Array> {
@@ -94,18 +95,19 @@ export class RemoteBlocks {
         this.#retry,
         () => {
           rounds += 1;
-          return this.#getFromAny(id, range);
+          // That a block is nowhere is not believed on the word of one path.
+          return this.#getFromAny(id, range, rounds === 1 ? 'one' : 'two');
         },
         mayPass,
       ),
     );
   }
 
-  /** One round: each holder in its turn. */
-  async #getFromAny(id: Id, range: Range | undefined): Promise<Uint8Array> {
+  /** One round: each peer in its turn. */
+  async #getFromAny(id: Id, range: Range | undefined, paths: Paths): Promise<Uint8Array> {
     const { view } = this.#options;
     const failures: unknown[] = [];
-    for (const holder of await view.holders(id)) {
+    for await (const holder of readersOf(this.#options, id, paths)) {
       try {
         return await this.#getFrom(holder, id, range);
       } catch (error) {
@@ -162,8 +164,9 @@ export class RemoteBlocks {
     return [...groups.values()].flat();
   }
 
+  /** Whom to store a block with, or to ask whether it is stored: a wrong answer would lose it. */
   async #ownerOf(key: Id): Promise<PeerRef> {
-    const [owner] = await this.#options.view.holders(key);
+    const [owner] = await this.#options.view.holders(key, 'two');
     if (owner === undefined) throw new PeerStoreError('UNREACHABLE', 'the ring has no peer to store on');
     return owner;
   }

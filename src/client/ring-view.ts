@@ -1,56 +1,82 @@
 /**
  * The ring as the client sees it: which peers hold a key.
  *
- * A ring that fits a successor list is seen whole with one question, and answers for some seconds without another; in
- * a larger one each key is looked up, beginning with the peers met so far. What the view says may be out of date: the
- * peers themselves refuse what is not theirs, and the view is then made anew.
+ * A ring that fits a successor list is seen whole with the lists of two peers, and answers for some seconds without
+ * another question; in a larger one each key is looked up, beginning with the nearest of the peers met so far. What the
+ * view says may be out of date: the peers themselves refuse what is not theirs, and the view is then made anew.
+ *
+ * One peer that lies must not decide where data goes, or that it is nowhere. It can leave others out of its answers, and
+ * cannot invent any, since everybody who is called proves who it is. So the view of the whole ring is what two peers
+ * say together, and where a wrong answer would do harm, for a write and after a read that found nothing, a key is looked
+ * up along two paths.
  */
 import type { Clock } from '../base/clock.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
+import type { Random } from '../base/random.js';
 import {
   type Endpoint,
+  faultIn,
+  Finder,
   type Id,
-  lookupOverWire,
   type MethodName,
+  type Neighbourhood,
+  PeerCache,
   type PeerRef,
   type RequestOf,
   type ResponseOf,
+  seesWholeRing,
+  type Stretch,
+  stretchOf,
   type Transport,
 } from '../wire/index.js';
 
 export interface RingViewOptions {
   readonly transport: Transport;
   readonly clock: Clock;
+  readonly random: Random;
   /** Addresses to enter by, in order of preference. */
   readonly entries: readonly Endpoint[];
   /** Ends every question. */
   readonly signal?: AbortSignal;
 }
 
-/** How long a view of the whole ring is used before it is asked for again. */
+/** How sure it has to be who holds a key: as `one` path to it says, or `two` that share no peer. */
+export type Paths = 'one' | 'two';
+
+/** How long a view of the ring is used before it is asked for again. */
 const freshMs = 5_000;
 /** How long a peer that did not answer is asked last. */
 const suspectMs = 5_000;
+/** How long the second of two peers is waited for. */
+const secondViewMs = 1_000;
 /** Failures that an error names; the others are counted. */
 const failuresNamed = 4;
 
 export class RingView {
   readonly #options: RingViewOptions;
-  /** Every peer met, by id, the one met last at the end. */
-  readonly #known = new Map<Id, PeerRef>();
+  readonly #cache: PeerCache;
+  readonly #finder: Finder;
+  /** The peers that answered last, by address, the last one at the end. */
+  readonly #contacts = new Map<string, PeerRef>();
   readonly #suspectUntilMs = new Map<Id, number>();
-  /** All members in the order of their ids, when the ring is seen whole. */
-  #whole: { readonly members: readonly PeerRef[]; readonly sinceMs: number } | undefined;
+  /** What the ring looked like: all members in the order of their ids, when it is seen whole. */
+  #view: { readonly members: readonly PeerRef[] | undefined; readonly sinceMs: number } | undefined;
+  /** A list that shows how dense the ring is. */
+  #reference: Stretch | undefined;
   #refreshing: Promise<void> | undefined;
+  #isFilled = false;
 
   constructor(options: RingViewOptions) {
+    const { transport, random } = options;
     this.#options = options;
-  }
-
-  /** The peers met so far, at most `limits.rememberedPeers` of them. */
-  get peers(): readonly PeerRef[] {
-    return [...this.#known.values()];
+    this.#cache = new PeerCache({ capacity: limits.knownPeers, random });
+    this.#finder = new Finder({
+      transport,
+      cache: this.#cache,
+      reference: () => this.#reference,
+      onSilent: ({ id }) => this.#suspectFor(id),
+    });
   }
 
   /**
@@ -58,13 +84,17 @@ export class RingView {
    * lately come last.
    * @throws PeerStoreError UNREACHABLE when no peer of the ring answers, CANCELLED.
    */
-  async holders(key: Id): Promise<readonly PeerRef[]> {
-    const { clock, transport } = this.#options;
-    if (this.#whole === undefined || clock.monotonicMs() - this.#whole.sinceMs > freshMs)
-      await this.refresh();
-    if (this.#whole !== undefined) return this.#suspectsLast(inOrderFrom(key, this.#whole.members));
-    const { peers } = await lookupOverWire(transport, key, this.#suspectsLast(this.peers), this.#signal());
-    this.#meet(peers);
+  async holders(key: Id, paths: Paths = 'one'): Promise<readonly PeerRef[]> {
+    const { clock } = this.#options;
+    if (this.#view === undefined || clock.monotonicMs() - this.#view.sinceMs > freshMs) await this.refresh();
+    const members = this.#view?.members;
+    if (members !== undefined) return this.#suspectsLast(inOrderFrom(key, members));
+    await this.#fill();
+    const start = this.#suspectsLast(this.#cache.before(key, limits.lookupCandidates));
+    const { peers } =
+      paths === 'one'
+        ? await this.#find(key, start)
+        : await this.#finder.findTwice(key, start, this.#signal());
     return this.#suspectsLast(peers);
   }
 
@@ -79,6 +109,7 @@ export class RingView {
     for (;;) {
       const before = found.size;
       for (const peer of [self, ...successors]) found.set(peer.id, peer);
+      this.#cache.heard(successors, self.id);
       const last = successors.at(-1);
       const isRound = found.size === before || last === undefined;
       if (isRound || found.size >= limits.rememberedPeers) break;
@@ -89,23 +120,22 @@ export class RingView {
         break; // what lies behind a peer that does not answer shows when the ring has closed the gap
       }
     }
-    this.#meet(found.values());
     return [...found.values()].slice(0, limits.rememberedPeers);
   }
 
   /** Notes that a peer did not answer; it is asked last for a while. */
   suspect(peer: PeerRef): void {
-    this.#suspectUntilMs.set(peer.id, this.#options.clock.monotonicMs() + suspectMs);
-    this.#whole = undefined;
+    this.#suspectFor(peer.id);
+    this.#view = undefined;
   }
 
   /** Notes that the view was wrong. The next question makes it anew. */
   invalidate(): void {
-    this.#whole = undefined;
+    this.#view = undefined;
   }
 
   /**
-   * Asks a peer for its part of the ring: one met before, or an entry.
+   * Asks two peers for their parts of the ring: some met before, or entries.
    * @throws PeerStoreError as {@link askAny}.
    */
   refresh(): Promise<void> {
@@ -120,14 +150,22 @@ export class RingView {
    * @throws PeerStoreError UNREACHABLE, naming the addresses that were tried and why they failed; NOT_ADMITTED when that
    *   is what a peer said; BUSY when the peers that answer have too much to do; CANCELLED.
    */
-  async askAny<M extends MethodName>(method: M, request: RequestOf<M>): Promise<ResponseOf<M>> {
+  askAny<M extends MethodName>(method: M, request: RequestOf<M>): Promise<ResponseOf<M>> {
+    return this.#askInTurn(method, request, () => undefined);
+  }
+
+  /** @param check throws what is wrong with an answer; then another peer is asked */
+  async #askInTurn<M extends MethodName>(
+    method: M,
+    request: RequestOf<M>,
+    check: (response: ResponseOf<M>) => void,
+  ): Promise<ResponseOf<M>> {
     const failures: { readonly address: string; readonly error: unknown }[] = [];
-    const tried = new Set<string>();
-    for (const peer of [...this.#suspectsLast(this.peers), ...this.#options.entries]) {
-      if (tried.has(peer.address)) continue;
-      tried.add(peer.address);
+    for (const peer of this.#everybody()) {
       try {
-        return await this.#ask(peer, method, request);
+        const response = await this.#ask(peer, method, request);
+        check(response);
+        return response;
       } catch (error) {
         if (hasCode(error, 'CANCELLED')) throw error;
         failures.push({ address: peer.address, error });
@@ -149,40 +187,132 @@ export class RingView {
     );
   }
 
-  async #ask<M extends MethodName>(peer: Endpoint, method: M, request: RequestOf<M>): Promise<ResponseOf<M>> {
-    return (await this.#options.transport.call(peer, method, request, this.#signal())).response;
+  /** Whom to ask for anything: those that answered last, the entries, everybody else; suspects after the others. */
+  #everybody(): readonly Endpoint[] {
+    const { entries } = this.#options;
+    const known = [...[...this.#contacts.values()].reverse(), ...(this.#view?.members ?? [])];
+    const met = this.#cache.some(limits.lookupSteps);
+    const unsuspected = known.filter((peer) => !this.#isSuspect(peer));
+    return distinct([...unsuspected, ...entries, ...known, ...met]);
+  }
+
+  async #ask<M extends MethodName>(
+    peer: Endpoint,
+    method: M,
+    request: RequestOf<M>,
+    timeoutMs?: number,
+  ): Promise<ResponseOf<M>> {
+    const options = { ...this.#signal(), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    return (await this.#options.transport.call(peer, method, request, options)).response;
+  }
+
+  /** Once, where the ring is too large to be seen whole: gets to know as much of it as there is room for. */
+  async #fill(): Promise<void> {
+    const source = [...this.#contacts.values()].at(-1);
+    if (this.#isFilled || source === undefined) return;
+    this.#isFilled = true;
+    await this.#finder.learnAll(source, source.id, this.#options.signal);
+  }
+
+  /** One path, and a second one where the answer looks as if somebody had been left out. */
+  async #find(key: Id, start: readonly PeerRef[]): Promise<{ readonly peers: readonly PeerRef[] }> {
+    const result = await this.#finder.find(key, start, this.#signal());
+    const isOdd = this.#finder.isTooSparse(key, result.peers);
+    return isOdd ? this.#finder.findTwice(key, start, this.#signal()) : result;
   }
 
   async #refresh(): Promise<void> {
-    const { self, predecessor, successors } = await this.askAny('successorList', {});
-    const members = [self, ...successors];
-    this.#meet(members);
-    // Whoever is followed round by its own predecessor sees everybody.
-    const isWhole = successors.at(-1)?.id === predecessor?.id;
-    this.#whole = isWhole ? { members, sinceMs: this.#options.clock.monotonicMs() } : undefined;
+    const [entry] = this.#everybody();
+    const [first, early] = await Promise.all([
+      this.#askInTurn('successorList', {}, believe),
+      this.#viewOf(this.#witness([], entry?.address)),
+    ]);
+    const isAnother = early !== undefined && early.self.id !== first.self.id;
+    const second = isAnother
+      ? early
+      : await this.#viewOf(this.#witness(first.successors, first.self.address));
+    const views = second === undefined ? [first] : [first, second];
+    const members = new Map<Id, PeerRef>();
+    for (const { self, successors } of views) {
+      this.#meet(self);
+      this.#cache.heard(successors, self.id);
+      for (const peer of [self, ...successors]) members.set(peer.id, peer);
+    }
+    this.#view = {
+      members: views.every(seesWholeRing) ? [...members.values()] : undefined,
+      sinceMs: this.#options.clock.monotonicMs(),
+    };
+    const stretches = views.map(({ self, successors }) => stretchOf(self.id, successors));
+    this.#reference = stretches.sort((a, b) => b.peers * a.turns - a.peers * b.turns)[0];
   }
 
-  #meet(peers: Iterable<PeerRef>): void {
-    for (const peer of peers) {
-      this.#known.delete(peer.id);
-      this.#known.set(peer.id, peer);
+  /** Somebody to ask beside the first peer: known from before, or named by that one. */
+  #witness(named: readonly PeerRef[], except: string | undefined): Endpoint | undefined {
+    const known = [...this.#contacts.values(), ...(this.#view?.members ?? []), ...this.#options.entries];
+    const others = distinct([...known, ...named]).filter(
+      (peer) => peer.address !== except && !this.#isSuspect(peer),
+    );
+    return others.length === 0 ? undefined : others[this.#options.random.below(others.length)];
+  }
+
+  /** A peer's pointers, if it gives them soon. */
+  async #viewOf(peer: Endpoint | undefined): Promise<Neighbourhood | undefined> {
+    if (peer === undefined) return undefined;
+    try {
+      const view = await this.#ask(peer, 'successorList', {}, secondViewMs);
+      believe(view);
+      return view;
+    } catch (error) {
+      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
+      if (peer.id !== undefined) this.#suspectFor(peer.id);
+      return undefined;
     }
-    for (const id of this.#known.keys()) {
-      if (this.#known.size <= limits.rememberedPeers) break;
-      this.#known.delete(id);
-      this.#suspectUntilMs.delete(id);
+  }
+
+  #meet(peer: PeerRef): void {
+    this.#cache.met(peer);
+    this.#contacts.delete(peer.address);
+    this.#contacts.set(peer.address, peer);
+    for (const oldest of this.#contacts.keys()) {
+      if (this.#contacts.size <= limits.lookupCandidates) break;
+      this.#contacts.delete(oldest);
     }
+  }
+
+  #suspectFor(id: Id): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [past, untilMs] of this.#suspectUntilMs)
+      if (untilMs <= nowMs) this.#suspectUntilMs.delete(past);
+    this.#suspectUntilMs.set(id, nowMs + suspectMs);
+  }
+
+  #isSuspect({ id }: Endpoint): boolean {
+    const untilMs = id === undefined ? undefined : this.#suspectUntilMs.get(id);
+    return untilMs !== undefined && untilMs > this.#options.clock.monotonicMs();
   }
 
   #suspectsLast(peers: readonly PeerRef[]): readonly PeerRef[] {
-    const nowMs = this.#options.clock.monotonicMs();
-    const isSuspect = ({ id }: PeerRef): boolean => (this.#suspectUntilMs.get(id) ?? 0) > nowMs;
+    const isSuspect = (peer: PeerRef): boolean => this.#isSuspect(peer);
     return [...peers.filter((peer) => !isSuspect(peer)), ...peers.filter(isSuspect)];
   }
 
   #signal(): { signal?: AbortSignal } {
     return this.#options.signal === undefined ? {} : { signal: this.#options.signal };
   }
+}
+
+/** Checks that an answer can be a peer's pointers. @throws PeerStoreError PROTOCOL. */
+function believe(from: Neighbourhood): void {
+  const fault = faultIn(from);
+  if (fault === undefined) return;
+  throw new PeerStoreError('PROTOCOL', `the pointers of ${from.self.address} are refused: ${fault}`);
+}
+
+/** Each address once, as it was named first. */
+function distinct(peers: readonly Endpoint[]): readonly Endpoint[] {
+  const byAddress = new Map<string, Endpoint>();
+  for (const peer of peers) if (!byAddress.has(peer.address)) byAddress.set(peer.address, peer);
+  return [...byAddress.values()];
 }
 
 function inOrderFrom(key: Id, members: readonly PeerRef[]): readonly PeerRef[] {

@@ -71,7 +71,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   if (signal !== undefined) setMaxListeners(0, signal);
   const until = signal === undefined ? {} : { signal };
   const retryForMs = options.retryForMs ?? limits.clientRetryMs;
-  const view = new RingView({ transport, clock, entries, ...until });
+  const view = new RingView({ transport, clock, random, entries, ...until });
   // A ring that cannot be reached at all is said at once; a busy one is waited for.
   const ring = await retrying(
     { clock, random, retryForMs, ...until },

@@ -7,7 +7,7 @@ import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Id } from '../ring/identifier.js';
 import type { Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import type { LocalHealth } from './local-health.js';
 
 /** When a peer was last heard, and when it last answered a question of ours, on the clock that only grows. */

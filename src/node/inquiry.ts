@@ -22,7 +22,7 @@ import type { Id } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
 import type { Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import type { LocalHealth } from './local-health.js';
 
 /** `vouched for`: a witness reaches it, and we do not. */

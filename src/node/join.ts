@@ -16,8 +16,9 @@ import type { PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
 import type { Neighbourhood } from '../ring/state.js';
 import { isPlaceOf } from '../ring/steps.js';
+import { without } from '../ring/whole-ring.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 
 export interface PlaceTools {
@@ -33,19 +34,23 @@ export interface PlaceTools {
 const pauseMs = 200;
 
 /**
- * The same as {@link findPlace}, again and again while the ring is in motion.
+ * Finds a place and goes there, again and again while the ring is in motion.
  * @param patienceMs after this long no new attempt is begun
+ * @param enter goes behind the member that was found
  * @throws PeerStoreError what the last attempt said.
  */
-export async function findPlacePatiently(
+export async function enterPatiently(
   entries: readonly Endpoint[],
   patienceMs: number,
   { self, transport, clock, random, log, signal }: PlaceTools,
-): Promise<Neighbourhood> {
+  enter: (member: PeerRef) => Promise<void>,
+): Promise<void> {
   const sinceMs = clock.monotonicMs();
   for (;;) {
     try {
-      return await findPlace(self, entries, transport, signal);
+      const { self: member } = await findPlace(self, entries, transport, signal);
+      await enter(member);
+      return;
     } catch (error) {
       log.debug('could not join yet', { error: messageOf(error) });
       if (!isPassing(error) || clock.monotonicMs() - sinceMs >= patienceMs) throw error;
@@ -76,7 +81,7 @@ export async function findPlace(
     });
     let place = answeredBy;
     for (let step = 0; step < limits.joinSteps; step += 1) {
-      const member = withoutPeer(await neighbourhoodOf(transport, place, signal), self.id);
+      const member = without(await neighbourhoodOf(transport, place, signal), self.id);
       if (isPlaceOf(self, member)) return member;
       place = nearerPlace(self.id, member);
     }
@@ -129,13 +134,4 @@ function nearerPlace(self: Id, { self: member, predecessor, successors }: Neighb
   const before = successors.findLast(({ id }) => between(member.id, id, self));
   if (before === undefined) throw new PeerStoreError('UNSETTLED', 'the ring leads nowhere just now');
   return before;
-}
-
-/** What a member would say if a peer that has restarted, and is still in its lists, were not. */
-function withoutPeer(member: Neighbourhood, id: Id): Neighbourhood {
-  return {
-    self: member.self,
-    predecessor: member.predecessor?.id === id ? null : member.predecessor,
-    successors: member.successors.filter((peer) => peer.id !== id),
-  };
 }

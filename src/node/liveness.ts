@@ -11,15 +11,11 @@
  * its other neighbours hold on to it. Witnesses are believed for a while only, and then others are drawn: who lies
  * for a dead peer keeps it in our pointers for some rounds of that, not for ever.
  */
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { PeerRef } from '../ring/peer.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import { Inquiry, type InquiryOptions } from './inquiry.js';
-
-/** Whether an error means that nobody (or somebody else) is there, as opposed to an answer that is no. */
-export function meansNoAnswer(error: unknown): boolean {
-  return hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED', 'USAGE');
-}
 
 /** What became of a suspicion, for those who count. */
 export interface Verdict {

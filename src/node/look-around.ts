@@ -1,17 +1,20 @@
 /**
- * Finding the rest of the ring. A network that was cut leaves rings that know nothing of each other; and a ring may be in
- * order for each of its peers and still wrong as a whole, when it goes round more than once before it comes back to
- * where it began (Liben-Nowell, Balakrishnan and Karger, "Analysis of the evolution of peer-to-peer systems", PODC 2002:
- * weakly stable, and loopy).
+ * Finding the rest of the ring. A network that was cut leaves rings that know nothing of each other. And a ring may look right
+ * to each of its peers and be wrong as a whole, when it goes round more than once before it comes back to where it began
+ * (weakly stable, and loopy: Liben-Nowell, Balakrishnan and Karger, "Analysis of the evolution of peer-to-peer
+ * systems", PODC 2002).
  *
- * In either case stabilize finds nothing to mend, but the peers disagree on who follows whom. So a peer asks others who
- * follows it, as they see it without this peer: its first successor, for a ring that is loopy (the paper's strong
- * stabilization), and in turn all that it remembers and does not see, for rings that were parted. Whom they name is
- * either the first successor already, or a nearer one, which is adopted, or one farther on, which has somebody before it
- * that does not know this peer: then that one is told of us. Any disagreement is enough: from there stabilize closes
- * the rings into one like a zip, backwards, from one peer to the next before it. (That a peer
- * passes on whoever lies in between in both directions is the ring unification of Shafaat, Ghodsi and Haridi, "Handling
- * network partitions and mergers in structured overlay networks", P2P 2007.)
+ * In both cases stabilize finds nothing to mend; but somewhere two peers do not agree on who follows a third. So a peer
+ * asks others who comes next after it, as they see it: its first successor, which finds a ring that is loopy (the
+ * paper's strong stabilization), and in turn all that it remembers and are not its neighbours, which finds other rings.
+ * Whom they name is its first successor; or lies before that one, and is adopted as a nearer one; or lies
+ * behind it, and has a predecessor that has never heard of this peer: then it is told of us.
+ *
+ * One such meeting is enough. From there stabilize closes two rings into one like a zip, each peer telling its former
+ * predecessor of the new one, in as many steps as there are peers. (To pass on to either side whoever lies in between is
+ * the ring unification of Shafaat, Ghodsi and Haridi, "Handling network partitions and mergers in structured overlay
+ * networks", P2P 2007. They also spread the news at random, for rings of thousands; here the peers' own rounds begin
+ * a zip at many places at once.)
  */
 import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
@@ -19,7 +22,8 @@ import type { Random } from '../base/random.js';
 import type { Id } from '../ring/identifier.js';
 import { between } from '../ring/interval.js';
 import type { PeerRef } from '../ring/peer.js';
-import { firstSuccessor, type RingState } from '../ring/state.js';
+import { firstSuccessor } from '../ring/state.js';
+import type { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import type { Routes } from './routes.js';
 import type { Stabilizer } from './stabilizer.js';
@@ -28,10 +32,9 @@ export interface LookAroundOptions {
   readonly self: PeerRef;
   readonly random: Random;
   readonly remembered: RememberedPeers;
-  readonly routes: Routes;
-  readonly stabilizer: Stabilizer;
-  /** The pointers of this moment. @throws PeerStoreError UNSETTLED while the peer is outside the ring. */
-  readonly state: () => RingState;
+  readonly routes: Pick<Routes, 'find'>;
+  readonly stabilizer: Pick<Stabilizer, 'notify' | 'stabilizeFrom'>;
+  readonly pointers: Pointers;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +52,7 @@ export class LookAround {
    * @returns whether anybody sees another place for this peer than it has itself.
    */
   async round(): Promise<boolean> {
-    const [head] = this.#options.state().successors;
+    const [head] = this.#options.pointers.now.successors;
     const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];
     const seen = await Promise.all(through.map((peer) => this.#nextAsSeenBy(peer)));
     const next = new Map<Id, PeerRef>();
@@ -63,7 +66,7 @@ export class LookAround {
   async #nextAsSeenBy(peer: PeerRef): Promise<PeerRef | undefined> {
     const { self, routes, signal } = this.#options;
     try {
-      return (await routes.find(self.id, [peer], signal, { except: self.id })).peers[0];
+      return (await routes.find(self.id, [peer], { signal, except: self.id })).peers[0];
     } catch (error) {
       // Remembered peers are gone more often than not.
       if (error instanceof PeerStoreError) return undefined;
@@ -71,10 +74,10 @@ export class LookAround {
     }
   }
 
-  /** Takes a peer that follows this one for somebody into account. @returns whether there was anything to do. */
+  /** Somebody sees this peer before `next`. @returns whether that is news to either. */
   async #meet(next: PeerRef): Promise<boolean> {
-    const { self, state, stabilizer } = this.#options;
-    const first = firstSuccessor(state());
+    const { self, pointers, stabilizer } = this.#options;
+    const first = firstSuccessor(pointers.now);
     if (next.id === first.id) return false;
     if (!between(self.id, next.id, first.id)) return stabilizer.notify(next);
     await stabilizer.stabilizeFrom(next);
@@ -83,10 +86,12 @@ export class LookAround {
 
   /** Remembered peers that are no neighbours, some in each round, until all have had their turn. */
   #someUnseen(): readonly PeerRef[] {
-    const { random, remembered, state } = this.#options;
-    const { predecessor, successors } = state();
+    const { random, remembered, pointers } = this.#options;
+    const { predecessor, successors } = pointers.now;
     const neighbours = new Set([predecessor?.id, ...successors.map(({ id }) => id)]);
     const unseen = remembered.all().filter(({ id }) => !neighbours.has(id));
+    const ids = new Set(unseen.map(({ id }) => id));
+    for (const id of this.#hadTurn) if (!ids.has(id)) this.#hadTurn.delete(id);
     let waiting = unseen.filter(({ id }) => !this.#hadTurn.has(id));
     if (waiting.length === 0) {
       this.#hadTurn.clear();

@@ -21,13 +21,15 @@ import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
-import { faultIn, type Neighbourhood, type RingState } from '../ring/state.js';
+import { aloneState, faultIn, seesWholeRing, type Neighbourhood, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
-import { isSameList } from '../ring/successor-list.js';
+import { takeIn } from '../ring/whole-ring.js';
+import { meansNoAnswer } from '../wire/errors.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
-import { findPlacePatiently } from './join.js';
+import { Introductions } from './introductions.js';
+import { enterPatiently } from './join.js';
 import { Liveness, type Verdict } from './liveness.js';
 import type { LocalHealth } from './local-health.js';
 import { LookAround } from './look-around.js';
@@ -48,6 +50,8 @@ export interface MembershipOptions {
   readonly health: LocalHealth;
   /** Entries of a successor list. */
   readonly listLength: number;
+  /** The most peers that are kept in mind for routing. */
+  readonly knownPeers: number;
   /** A predecessor that was silent for this long is asked whether it lives: longer than it may take between rounds. */
   readonly predecessorSilentMs: number;
   /** Told of every change of the pointers. */
@@ -63,12 +67,16 @@ export class Membership {
   readonly #liveness: Liveness;
   readonly #witness: Witness;
   readonly #stabilizer: Stabilizer;
+  readonly #introductions: Introductions;
   readonly #lookAround: LookAround;
   readonly #errands: Errands;
+  /** Tells this process from the ones before it. */
+  readonly #life: number;
   readonly #ended = new AbortController();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#life = options.random.below(2 ** 32);
     this.#pointers = new Pointers(options.self, options.onChange);
     this.#errands = new Errands(options.log);
     // Every question that is under way listens to it: those of errands, and the handful of the rounds.
@@ -85,12 +93,20 @@ export class Membership {
       ...options,
       pointers: this.#pointers,
       liveness: this.#liveness,
+      onUnconfirmed: (peers) => peers.forEach((peer) => this.doubt(peer)),
+      onLost: () => this.#errands.run('way back', options.self, () => this.#enterAgain()),
+      signal,
+    });
+    this.#introductions = new Introductions({
+      ...options,
+      pointers: this.#pointers,
+      liveness: this.#liveness,
       signal,
     });
     this.#routes = new Routes({ ...options, pointers: this.#pointers });
     this.#lookAround = new LookAround({
       ...options,
-      state: () => this.insideState,
+      pointers: this.#pointers,
       routes: this.#routes,
       stabilizer: this.#stabilizer,
       signal,
@@ -105,6 +121,11 @@ export class Membership {
   /** The distinct peers that the fingers point to. */
   get fingers(): readonly PeerRef[] {
     return this.#routes.fingers;
+  }
+
+  /** The peers that this one knows behind a place on the ring. @throws PeerStoreError UNSETTLED while it is outside. */
+  knownPeers(after: Id): readonly PeerRef[] {
+    return this.#routes.knownPeers(after);
   }
 
   /** Whether this peer has pointers that others may ask for; see pointers.ts for what is between that and being inside. */
@@ -146,7 +167,19 @@ export class Membership {
    * @throws PeerStoreError UNREACHABLE, CANCELLED.
    */
   lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, this.#routes.start, signal, { confirm: true });
+    return this.#routes.find(key, this.#routes.start, { signal, confirm: true });
+  }
+
+  /**
+   * From now on this peer is where these pointers say, true or not.
+   * @throws PeerStoreError PROTOCOL when they cannot be a peer's.
+   */
+  beAt({ predecessor, successors }: Pick<RingState, 'predecessor' | 'successors'>): void {
+    const state = { self: this.#options.self, predecessor, successors };
+    const fault = faultIn(state);
+    if (fault !== undefined) throw new PeerStoreError('PROTOCOL', `no peer has these pointers: ${fault}`);
+    this.#pointers.become(state);
+    this.#pointers.enter();
   }
 
   /**
@@ -156,15 +189,33 @@ export class Membership {
    * @throws PeerStoreError UNREACHABLE when none of them leads to a ring, or what one of them said.
    */
   async join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
-    const { self, log, remembered, listLength } = this.#options;
-    const member = await findPlacePatiently(entries, patienceMs, {
-      ...this.#options,
-      signal: this.#ended.signal,
+    const { remembered } = this.#options;
+    const tools = { ...this.#options, signal: this.#ended.signal };
+    try {
+      await enterPatiently(entries, patienceMs, tools, (member) => this.#introductions.enterBy(member));
+    } catch (error) {
+      await this.#pointers.take(() => {
+        if (!this.isInside) this.#pointers.withdraw();
+      });
+      throw error;
+    }
+    remembered.see(this.state.successors);
+  }
+
+  /**
+   * A newcomer makes itself known. It takes its place in the list at once.
+   * @returns the pointers as they were before
+   * @throws PeerStoreError UNSETTLED before this peer has joined.
+   */
+  introduced(
+    newcomer: PeerRef,
+  ): Promise<Neighbourhood & { readonly isInside: boolean; readonly life: number }> {
+    this.#options.remembered.see([newcomer]);
+    return this.#pointers.take(() => {
+      const before = this.#pointers.settled;
+      this.#pointers.become(takeIn(before, newcomer, this.#options.listLength));
+      return { ...before, isInside: this.isInside, life: this.#life };
     });
-    this.#pointers.become(steps.join(self, member, listLength));
-    this.#pointers.join();
-    remembered.see([member.self, ...member.successors]);
-    log.debug('joined', { behind: shortId(member.self.id) });
   }
 
   /**
@@ -172,6 +223,7 @@ export class Membership {
    * successor. From then on it is inside.
    */
   async isTakenIn(): Promise<boolean> {
+    if (this.isInside) return true;
     const { predecessor, successors, self } = this.state;
     if (predecessor === null) {
       if (successors.length === 0) this.beInside();
@@ -209,12 +261,14 @@ export class Membership {
   /** A peer says that it may be our predecessor. Answered at once, looked into in turn. */
   notified(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
+    this.#routes.met(candidate);
     this.#errands.run('notify', candidate, () => this.#stabilizer.rectify(candidate));
   }
 
   /** A peer says that it may be our first successor, or is and has news. Answered at once, looked into in turn. */
   announced(candidate: PeerRef): void {
     this.#options.remembered.see([candidate]);
+    this.#routes.met(candidate);
     this.#errands.run('announcement', candidate, () => this.#stabilizer.announced(candidate));
   }
 
@@ -242,8 +296,11 @@ export class Membership {
    * @returns whether it answered.
    * @throws PeerStoreError NOT_FOUND when this peer does not know the suspect, BUSY when it asks for too many already.
    */
-  testify(suspect: PeerRef, accuser: PeerRef, signal: AbortSignal): Promise<boolean> {
-    return this.#witness.testify(suspect, accuser, signal);
+  async testify(suspect: PeerRef, accuser: PeerRef, signal: AbortSignal): Promise<boolean> {
+    const isAlive = await this.#witness.testify(suspect, accuser, signal);
+    // Each member of a small ring has to find out for itself, and need not wait until its first successor has.
+    if (!isAlive && seesWholeRing(this.state)) this.doubt(suspect);
+    return isAlive;
   }
 
   /** Another peer cannot reach this one: it is shown that this one lives. Answered at once, done in turn. */
@@ -255,13 +312,11 @@ export class Membership {
   }
 
   /**
-   * Sets the fingers: those that the successor list answers, and one more by a lookup.
-   * @returns whether that changed any.
+   * Sets the fingers, those that the successor list answers and one more by a lookup, and gets to know other peers.
+   * @returns whether a finger has changed.
    */
-  async fixFingers(): Promise<boolean> {
-    const before = this.fingers;
-    await this.#routes.fixFingers(this.#ended.signal);
-    return !isSameList(before, this.fingers);
+  fixFingers(): Promise<boolean> {
+    return this.#routes.fixFingers(this.#ended.signal);
   }
 
   /**
@@ -297,7 +352,9 @@ export class Membership {
     const { self, predecessor, successors } = this.state;
     const told = new Map<Id, PeerRef>();
     if (predecessor !== null) told.set(predecessor.id, predecessor);
-    if (successors[0] !== undefined) told.set(successors[0].id, successors[0]);
+    // Where everybody names everybody, everybody has a gap to close.
+    for (const peer of seesWholeRing(this.state) ? successors : successors.slice(0, 1))
+      told.set(peer.id, peer);
     await Promise.all(
       [...told.values()].map(async (peer) => {
         try {
@@ -316,10 +373,29 @@ export class Membership {
     const { log, onVerdict } = this.#options;
     if (verdict.verdict === 'dead') {
       const { id, address } = verdict.peer;
+      void this.#pointers.take(() => this.#forget(verdict));
       this.#routes.forget(verdict.peer);
       log.info('a peer is gone', { peer: shortId(id), address });
     }
     onVerdict(verdict);
+  }
+
+  /** Who sees the whole ring takes the dead out of its list; unless they have come again and introduced themselves. */
+  #forget({ peer, suspectedAtMs }: Verdict): void {
+    const { clock, contacts } = this.#options;
+    if (contacts.silentMs(peer.id) < clock.monotonicMs() - suspectedAtMs) return;
+    if (this.state.successors.some((one) => isSamePeer(one, peer)))
+      this.#pointers.become(steps.forgetMember(this.state, peer.id));
+  }
+
+  /** Back into the ring by those that this peer remembers; when none of them is there, it is a ring of its own. */
+  async #enterAgain(): Promise<void> {
+    try {
+      await this.join(this.#options.remembered.all(), limits.rejoinPatienceMs);
+    } catch (error) {
+      if (!meansNoAnswer(error)) throw error;
+      await this.#pointers.take(() => this.#pointers.become(aloneState(this.state.self)));
+    }
   }
 
   /** Who may know a suspect: first the peer behind it and the one before us, whose pointers name it, then anybody. */

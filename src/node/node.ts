@@ -10,6 +10,7 @@ import type { Logger } from '../base/log.js';
 import { jittered, type Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
+import type { RingState } from '../ring/state.js';
 import type { Store } from '../store/store.js';
 import type { Endpoint, Listener, Transport } from '../wire/transport.js';
 import { Contacts } from './contacts.js';
@@ -22,6 +23,8 @@ import { fingerTableHandler } from './handlers/finger-table.js';
 import { getBlockHandler } from './handlers/get-block.js';
 import { getRecordHandler } from './handlers/get-record.js';
 import { hasBlocksHandler } from './handlers/has-blocks.js';
+import { introduceHandler } from './handlers/introduce.js';
+import { knownPeersHandler } from './handlers/known-peers.js';
 import { leaveHandler } from './handlers/leave.js';
 import { notifyHandler } from './handlers/notify.js';
 import { pingHandler } from './handlers/ping.js';
@@ -73,6 +76,13 @@ export interface NodeOptions {
   readonly policy?: NodePolicy;
   /** Told of every suspicion and of what became of it: for those who count. */
   readonly onVerdict?: (verdict: Verdict) => void;
+  /** The most peers that are kept in mind for routing, instead of `limits.knownPeers`. */
+  readonly knownPeers?: number;
+  /**
+   * Pointers to begin with, in place of looking for the ring. For simulations alone: they show that a peer finds its place
+   * from whatever it begins with, and no other door lets all peers of a ring begin with theirs at one moment.
+   */
+  readonly pointers?: Pick<RingState, 'predecessor' | 'successors'>;
 }
 
 /** What people see of a peer. */
@@ -191,6 +201,7 @@ export class Node {
       contacts,
       health,
       listLength: limits.successorListLength,
+      knownPeers: options.knownPeers ?? limits.knownPeers,
       predecessorSilentMs: longestSilenceMs(intervals.stabilize),
       onChange: (before, after) => node.#upkeep.pointersChanged(before, after),
       onVerdict: (verdict) => {
@@ -224,6 +235,8 @@ export class Node {
       await this.#join(entries);
       this.#upkeep.start();
       await this.#untilTakenIn();
+      // Not only in a moment: whoever has said that it is in the ring finds back to it, and knows how large it is.
+      await this.#remember();
     } catch (error) {
       await this.#endUpkeep();
       await this.#shutDown();
@@ -263,21 +276,33 @@ export class Node {
   }
 
   async #shutDown(): Promise<void> {
-    const { transport, log } = this.#options;
     try {
       await this.#listener.close(stopGraceMs);
       await this.#replication.settle(stopGraceMs);
+      await this.#remember();
+    } finally {
+      await this.#options.transport.close();
+    }
+  }
+
+  async #remember(): Promise<void> {
+    try {
       await this.#remembered.save();
     } catch (error) {
-      log.warn('the list of known peers could not be saved; the next start uses the one before', {
-        error: messageOf(error),
-      });
-    } finally {
-      await transport.close();
+      this.#options.log.warn(
+        'the list of known peers could not be saved; the next start uses the one before',
+        {
+          error: messageOf(error),
+        },
+      );
     }
   }
 
   async #join(entries: readonly Endpoint[]): Promise<void> {
+    if (this.#options.pointers !== undefined) {
+      this.membership.beAt(this.#options.pointers);
+      return;
+    }
     if (entries.length > 0) {
       await this.membership.join(entries, limits.joinPatienceMs);
       return;
@@ -327,7 +352,9 @@ export class Node {
       successorList: successorListHandler(membership),
       notify: notifyHandler(membership),
       announce: announceHandler(membership),
+      introduce: introduceHandler(membership),
       probe: probeHandler(membership),
+      knownPeers: knownPeersHandler(membership),
       fingerTable: fingerTableHandler(membership),
       leave: leaveHandler(membership),
       postBlock: postBlockHandler(spreading),

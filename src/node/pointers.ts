@@ -64,6 +64,12 @@ export class Pointers {
     this.#hasJoined = true;
   }
 
+  /** It has not come in after all: it has no pointers that anybody should ask for. */
+  withdraw(): void {
+    this.become(aloneState(this.#state.self));
+    this.#hasJoined = false;
+  }
+
   /** From now on this peer is part of a ring. */
   enter(): void {
     this.#hasJoined = true;

@@ -17,11 +17,13 @@ import type { Logger } from '../base/log.js';
 import { jittered, type Random } from '../base/random.js';
 import { between } from '../ring/interval.js';
 import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
-import { firstSuccessor, type Neighbourhood } from '../ring/state.js';
+import { firstSuccessor, type Neighbourhood, seesWholeRing } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { listThrough } from '../ring/successor-list.js';
+import { withList, without } from '../ring/whole-ring.js';
 import type { Transport } from '../wire/transport.js';
-import { type Liveness, meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
+import type { Liveness } from './liveness.js';
 import { neighbourhoodOf } from './neighbourhood.js';
 import type { Pointers } from './pointers.js';
 
@@ -34,6 +36,10 @@ export interface StabilizerOptions {
   /** Entries of a successor list. */
   readonly listLength: number;
   readonly liveness: Liveness;
+  /** Told of peers in the list that the first successor does not name: they may be dead. */
+  readonly onUnconfirmed: (peers: readonly PeerRef[]) => void;
+  /** Every peer in the list is dead, and there were more in the ring. */
+  readonly onLost: () => void;
   /** Ends every question. */
   readonly signal: AbortSignal;
 }
@@ -91,19 +97,20 @@ export class Stabilizer {
   }
 
   /**
-   * rectify: a peer says that it may be our predecessor. If it is, the one before it is told at once: two peers that
-   * have lived in different rings do not know each other.
+   * rectify: a peer says that it may be our predecessor. If it is, the one that was is told at once, so that it asks us,
+   * and finds the other between itself and us: where two rings become one, they have not heard of each other.
    */
   async rectify(candidate: PeerRef): Promise<void> {
+    const { listLength } = this.#options;
     const { before, isAdopted } = await this.#pointers.take(() => {
       const state = this.#pointers.now;
-      const rectified = steps.rectify(state, candidate);
+      const rectified = steps.rectify(state, candidate, listLength);
       if (rectified !== undefined) this.#pointers.become(rectified);
       return { before: state.predecessor, isAdopted: rectified !== undefined };
     });
     if (before === null) return;
     if (isAdopted) {
-      if (!isSamePeer(before, candidate)) await this.announce(before);
+      if (before.id !== candidate.id) await this.announce(before);
       return;
     }
     if (await this.#options.liveness.lives(before)) return;
@@ -111,8 +118,8 @@ export class Stabilizer {
       const state = this.#pointers.now;
       this.#pointers.become(
         isSamePeer(state.predecessor, before)
-          ? steps.rectifyAfterPing(state, candidate)
-          : (steps.rectify(state, candidate) ?? state),
+          ? steps.rectifyAfterPing(state, candidate, listLength)
+          : (steps.rectify(state, candidate, listLength) ?? state),
       );
     });
   }
@@ -127,12 +134,16 @@ export class Stabilizer {
     });
   }
 
-  /** A round: a question, and what follows from its answer. When it is changing its pointers, again in a moment. */
+  /**
+   * A round: a question, and what follows from its answer. Where a crowd joins at one place, the peer that was asked names
+   * a nearer one, and that one another: they are asked in a row. One that is changing its pointers is asked again in a
+   * moment.
+   */
   async #round(ask: () => Promise<Outcome>): Promise<Outcome> {
     const { clock, random, signal } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       let outcome = await ask();
-      for (let asked = 0; outcome?.do === 'ask' && asked < limits.nearerPeersAtOnce; asked += 1) {
+      for (let asked = 0; outcome?.do === 'ask' && asked < limits.roundQuestions; asked += 1) {
         // Another round may put somebody nearer in the place of the one that named it: that round goes on from there.
         const namedBy = firstSuccessor(this.#pointers.now).id;
         outcome = await this.#askNearer(
@@ -152,7 +163,10 @@ export class Stabilizer {
    */
   async #askHead(announced?: PeerRef): Promise<Outcome> {
     const { listLength, liveness } = this.#options;
-    const step = (from: Neighbourhood) => steps.stabilize(this.#pointers.now, from, listLength);
+    const step = (from: Neighbourhood): steps.Step => {
+      this.#options.onUnconfirmed(steps.unconfirmed(this.#pointers.now, from));
+      return steps.stabilize(this.#pointers.now, from, listLength);
+    };
     if (this.#pointers.now.successors.length === 0) {
       return this.#pointers.take(() =>
         this.#pointers.now.successors.length === 0 ? this.#apply(step(this.#pointers.now)) : nothing,
@@ -187,6 +201,7 @@ export class Stabilizer {
           : undefined,
       );
       if (next === undefined) break;
+      if (next.do === 'enter again') this.#options.onLost();
       outcome = next;
     }
     return outcome === undefined && liveness.isVouchedFor(head) ? this.#lookPast(head) : outcome;
@@ -202,9 +217,7 @@ export class Stabilizer {
       if (await this.#options.liveness.lives(peer)) continue;
       await this.#pointers.take(() => {
         const state = this.#pointers.now;
-        const isAnother = (one: PeerRef): boolean => !isSamePeer(one, peer);
-        if (isSamePeer(state.successors[0], head))
-          this.#pointers.become({ ...state, successors: state.successors.filter(isAnother) });
+        if (isSamePeer(state.successors[0], head)) this.#pointers.become(without(state, peer.id));
       });
     }
     return nothing;
@@ -220,8 +233,8 @@ export class Stabilizer {
     const learn = ({ self, successors: tail }: Neighbourhood): steps.Step => {
       const state = this.#pointers.now;
       if (!isSamePeer(state.successors[0], head)) return { state, next: nothing };
-      const successors = listThrough(state.self.id, state.successors, self, tail, listLength);
-      return { state: { ...state, successors }, next: nothing };
+      const list = listThrough(state.self.id, state.successors, self, tail, listLength);
+      return { state: withList(state, list, listLength), next: nothing };
     };
     let asked = peer;
     for (let question = 0; question < limits.suspectsAtOnce; question += 1) {
@@ -279,7 +292,7 @@ export class Stabilizer {
       const peer = whom();
       if (peer.id === this.#pointers.now.self.id) return { kind: 'later' };
       try {
-        const from = await neighbourhoodOf(transport, peer, signal);
+        const from = this.#withoutDead(await neighbourhoodOf(transport, peer, signal));
         const next = this.#apply(step(from));
         return { kind: 'answer', from, next: this.#isKnownTo(from, next) ? nothing : next };
       } catch (error) {
@@ -304,6 +317,17 @@ export class Stabilizer {
       next.peer.id === peer.id &&
       isSameReference(predecessor, this.#pointers.now.self)
     );
+  }
+
+  /**
+   * In a small ring everybody finds out about the dead, each at its own time, and keeps who is in its list until then: it
+   * does not take them in again from those who have not found out yet.
+   */
+  #withoutDead(from: Neighbourhood): Neighbourhood {
+    if (!seesWholeRing(this.#pointers.now)) return from;
+    const { liveness } = this.#options;
+    const isKept = (peer: PeerRef): boolean => !liveness.isInDoubt(peer) || liveness.isVouchedFor(peer);
+    return { ...from, successors: from.successors.filter(isKept) };
   }
 
   #apply({ state, next }: steps.Step): steps.Next {

@@ -10,7 +10,7 @@ import { limits } from '../base/limits.js';
 import { shortId } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
 import type { Transport } from '../wire/transport.js';
-import { meansNoAnswer } from './liveness.js';
+import { meansNoAnswer } from '../wire/errors.js';
 
 export interface WitnessOptions {
   readonly transport: Transport;

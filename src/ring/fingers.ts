@@ -14,7 +14,8 @@ export class FingerTable {
   readonly #starts: readonly Id[];
   /** By power: the finger, and its stand-ins. */
   readonly #fingers: (readonly PeerRef[])[];
-  /** Everybody in the table, until it changes. */
+  /** The distinct peers in it, until it changes. */
+  #heads: readonly PeerRef[] | undefined;
   #everybody: readonly PeerRef[] | undefined;
 
   /** @param self whose fingers these are. */
@@ -32,16 +33,18 @@ export class FingerTable {
 
   /** @param peers the first peer at or after the start, and those behind it, as far as they are known */
   set(power: number, peers: readonly PeerRef[]): void {
-    this.#fingers[power] = peers.slice(0, limits.fingerPeers);
-    this.#everybody = undefined;
+    this.#put(power, peers.slice(0, limits.fingerPeers));
   }
 
   /** Forgets a peer that was found dead. */
   remove(id: Id): void {
     for (const [power, peers] of this.#fingers.entries()) {
-      if (!peers.some((peer) => peer.id === id)) continue;
-      this.#fingers[power] = peers.filter((peer) => peer.id !== id);
-      this.#everybody = undefined;
+      if (peers.some((peer) => peer.id === id)) {
+        this.#put(
+          power,
+          peers.filter((peer) => peer.id !== id),
+        );
+      }
     }
   }
 
@@ -68,13 +71,20 @@ export class FingerTable {
 
   /** The distinct peers that the fingers point to, those of the low powers first. */
   heads(): readonly PeerRef[] {
-    return distinct(this.#fingers.flatMap((peers) => peers.slice(0, 1)));
+    this.#heads ??= distinct(this.#fingers.flatMap((peers) => peers.slice(0, 1)));
+    return this.#heads;
   }
 
   /** The distinct peers in the table, stand-ins included, those of the low powers first. */
   peers(): readonly PeerRef[] {
     this.#everybody ??= distinct(this.#fingers.flat());
     return this.#everybody;
+  }
+
+  #put(power: number, peers: readonly PeerRef[]): void {
+    this.#fingers[power] = peers;
+    this.#heads = undefined;
+    this.#everybody = undefined;
   }
 }
 

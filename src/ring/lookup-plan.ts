@@ -89,6 +89,11 @@ export class LookupPlan {
     return this.#asked.size;
   }
 
+  /** Whether this plan has had a peer asked. */
+  hasAsked(id: Id): boolean {
+    return this.#asked.has(id);
+  }
+
   /** What to do now. What comes of a question is to be said with {@link answered} or {@link failed}. */
   next(): Move {
     if (this.#finding !== undefined) return { do: 'finish', finding: this.#finding };

@@ -1,11 +1,13 @@
 /**
  * Iterative lookup: the asking side walks the ring itself, one question at a time, so that a dead or slow peer costs
- * one question and not the lookup. lookup-plan.ts decides whom to ask; here the questions are asked.
+ * one question and not the lookup. lookup-plan.ts decides whom to ask; here the questions are asked, along one path or
+ * along two.
  */
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { assert, hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { type Id, shortId } from './identifier.js';
-import { type Finding, LookupPlan, type PlanOptions, type Purpose } from './lookup-plan.js';
+import { between } from './interval.js';
+import { type Finding, isNearer, LookupPlan, type Purpose } from './lookup-plan.js';
 import type { PeerRef } from './peer.js';
 import type { LookupStep } from './routing.js';
 
@@ -47,9 +49,57 @@ export async function lookup(
   start: Iterable<PeerRef>,
   options: LookupOptions,
 ): Promise<LookupResult> {
-  const path = new Path(key, start, options, options);
-  const { peers, answeredBy } = await path.walk();
-  return { peers, answeredBy, hops: path.hops, failures: path.failures };
+  const path = new Path(key, options, new LookupPlan(key, start, options));
+  return resultOf(await path.walk(), [path]);
+}
+
+/**
+ * Finds the peer that is responsible for a key along two paths on which no peer is asked twice, so that one peer that lies
+ * bends one of them at most. Somebody who lies can hide peers and cannot invent them, for whoever is asked proves its
+ * identifier. So where the paths disagree, the peer nearer behind the key is right if it lives and says so itself.
+ * @param start peers to begin with, in any order; those that are nearest to the key are dealt out to both paths
+ * @throws PeerStoreError as {@link lookup}, when neither path leads to the key.
+ */
+export async function lookupDisjoint(
+  key: Id,
+  start: Iterable<PeerRef>,
+  options: LookupOptions,
+): Promise<LookupResult> {
+  const nearestFirst = [...start].sort((a, b) => (isNearer(a.id, b.id, key) ? -1 : 1));
+  const plans = [0, 1].map((hand): LookupPlan => {
+    const dealt = nearestFirst.filter((_, at) => at % 2 === hand);
+    return new LookupPlan(key, dealt, {
+      ...options,
+      isTaken: (id) => plans[1 - hand]?.hasAsked(id) === true,
+    });
+  });
+  const paths = plans.map((plan) => new Path(key, options, plan));
+  const ends = await Promise.allSettled(paths.map((path) => path.walk()));
+  const findings = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+  const [first, second] = findings.sort((a, b) => (isNearerBehind(key, ownerOf(a), ownerOf(b)) ? -1 : 1));
+  if (first === undefined) throw ends.find((end) => end.status === 'rejected')?.reason;
+  if (second === undefined) return resultOf(first, paths);
+  if (ownerOf(first).id === ownerOf(second).id) return resultOf(first.claimed ? first : second, paths);
+  return resultOf(
+    first.claimed || (await paths[0]?.isOwner(ownerOf(first))) === true ? first : second,
+    paths,
+  );
+}
+
+function resultOf({ peers, answeredBy }: Finding, paths: readonly Path[]): LookupResult {
+  const sum = (count: (path: Path) => number): number => paths.reduce((all, path) => all + count(path), 0);
+  return { peers, answeredBy, hops: sum(({ hops }) => hops), failures: sum(({ failures }) => failures) };
+}
+
+function ownerOf({ peers }: Finding): PeerRef {
+  const [owner] = peers;
+  assert(owner !== undefined, 'a finding names somebody');
+  return owner;
+}
+
+/** Whether `a` comes before `b`, clockwise from the key on. */
+function isNearerBehind(key: Id, a: PeerRef, b: PeerRef): boolean {
+  return a.id !== b.id && b.id !== key && (a.id === key || between(key, a.id, b.id));
 }
 
 /** One walk towards a key. */
@@ -60,10 +110,10 @@ class Path {
   readonly #options: LookupOptions;
   readonly #plan: LookupPlan;
 
-  constructor(key: Id, start: Iterable<PeerRef>, options: LookupOptions, plan: PlanOptions) {
+  constructor(key: Id, options: LookupOptions, plan: LookupPlan) {
     this.#key = key;
     this.#options = options;
-    this.#plan = new LookupPlan(key, start, plan);
+    this.#plan = plan;
   }
 
   /** @throws PeerStoreError as {@link lookup}. */
@@ -86,6 +136,19 @@ class Path {
     );
   }
 
+  /** Whether a peer lives and says that it is responsible. */
+  async isOwner(peer: PeerRef): Promise<boolean> {
+    try {
+      const { found, peers } = await this.#options.ask(peer, this.#key);
+      this.hops += 1;
+      return found && peers[0]?.id === peer.id;
+    } catch (error) {
+      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
+      this.failures += 1;
+      return false;
+    }
+  }
+
   /** @returns why the peer did not answer, if it did not. */
   async #ask(peer: PeerRef, purpose: Purpose): Promise<unknown> {
     const own = this.#options.local?.(peer, this.#key);
@@ -99,7 +162,7 @@ class Path {
       this.#plan.answered(peer, step);
       return undefined;
     } catch (error) {
-      if (hasCode(error, 'CANCELLED')) throw error;
+      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
       if (purpose !== 'check') this.failures += 1;
       // Who is busy, or on its way in, lives: it says nothing of the others, and stays the owner if it is named as such.
       if (!hasCode(error, 'BUSY', 'UNSETTLED')) this.#plan.failed(peer);

@@ -21,7 +21,7 @@ import type { Random } from '../base/random.js';
 import { Circle, first } from './circle.js';
 import { type Id, turnsBetween } from './identifier.js';
 import { between } from './interval.js';
-import { isSamePeer, type PeerRef } from './peer.js';
+import type { PeerRef } from './peer.js';
 
 export interface PeerCacheOptions {
   /** The most entries. */
@@ -63,53 +63,45 @@ export class PeerCache {
     return this.#entries.get(id) !== undefined;
   }
 
-  /** A peer was spoken with. @returns whether that is news. */
-  met(peer: PeerRef): boolean {
-    if (peer.id === this.#options.self) return false;
+  /** A peer was spoken with. */
+  met(peer: PeerRef): void {
+    if (peer.id === this.#options.self) return;
     this.#gone.delete(peer.id);
     const entry = this.#entries.get(peer.id);
-    if (entry === undefined) return this.#insert(peer, undefined);
-    const isNews = !isSamePeer(entry.peer, peer);
-    this.#disown(entry);
-    entry.peer = peer;
-    entry.isMet = true;
-    return isNews;
+    if (entry === undefined) this.#insert(peer, undefined);
+    else {
+      this.#disown(entry);
+      entry.peer = peer;
+      entry.isMet = true;
+    }
   }
 
-  /** Somebody names peers. @returns how many of them were taken in. */
-  heard(peers: Iterable<PeerRef>, source: Id): number {
-    let taken = 0;
+  /** Somebody names peers. */
+  heard(peers: Iterable<PeerRef>, source: Id): void {
     for (const peer of peers) {
       if (peer.id === this.#options.self || this.#gone.has(peer.id)) continue;
       const entry = this.#entries.get(peer.id);
-      if (entry !== undefined) {
-        // It may have moved. Of one that was met, that is seen when it does not answer any more.
-        if (!entry.isMet && !isSamePeer(entry.peer, peer)) entry.peer = peer;
-      } else if (this.#hear(peer, source)) taken += 1;
+      if (entry === undefined) this.#hear(peer, source);
+      // It may have moved. Of one that was met, that is seen when it does not answer any more.
+      else if (!entry.isMet) entry.peer = peer;
     }
-    return taken;
   }
 
   /**
    * A peer has said who follows it, and was certain: whoever else the cache has between them is not in the ring. Those
    * that were met keep their places until that is said twice.
    * @param peers the peers that follow `from`, in order
-   * @returns how many entries have left and were taken in.
    */
-  followed(from: Id, peers: readonly PeerRef[]): number {
+  followed(from: Id, peers: readonly PeerRef[]): void {
     const last = peers.at(-1);
-    if (last === undefined) return 0;
+    if (last === undefined) return;
     const named = new Set(peers.map(({ id }) => id));
-    let changes = 0;
     for (const entry of this.#between(from, last.id)) {
       if (named.has(entry.peer.id)) continue;
       if (entry.isMet) entry.isMet = false;
-      else {
-        this.#drop(entry.peer.id);
-        changes += 1;
-      }
+      else this.#drop(entry.peer.id);
     }
-    return changes + this.heard(peers, from);
+    this.heard(peers, from);
   }
 
   /** A peer was found dead, or has said goodbye. */
@@ -123,6 +115,13 @@ export class PeerCache {
     }
   }
 
+  /** Some peers that follow each other, beginning at random; fewer if there are no more. */
+  some(count: number): readonly PeerRef[] {
+    const { size } = this.#entries;
+    const from = this.#entries.at(size === 0 ? 0 : this.#options.random.below(size));
+    return from === undefined ? [] : this.after(from.peer.id, count);
+  }
+
   /** The nearest peers before a key, nearest first. */
   before(key: Id, limit: number): readonly PeerRef[] {
     return first(limit, this.#entries.before(key)).map(({ peer }) => peer);
@@ -133,23 +132,22 @@ export class PeerCache {
     return first(limit, this.#entries.after(place)).map(({ peer }) => peer);
   }
 
-  #hear(peer: PeerRef, source: Id): boolean {
+  #hear(peer: PeerRef, source: Id): void {
+    const { capacity, self } = this.#options;
     const heard = this.#bySource.get(source) ?? 0;
-    if (heard >= Math.max(1, this.#options.capacity / limits.peerSourcesMin)) return false;
+    const most = source === self ? capacity : Math.max(1, capacity / limits.peerSourcesMin);
+    if (heard >= most) return;
     this.#bySource.set(source, heard + 1);
-    return this.#insert(peer, source);
+    this.#insert(peer, source);
   }
 
-  /** @returns whether the entry has stayed. */
-  #insert(peer: PeerRef, source: Id | undefined): boolean {
+  #insert(peer: PeerRef, source: Id | undefined): void {
     const { capacity, self } = this.#options;
-    const isMet = source === undefined;
-    const entry = { peer, source, isMet, turns: self === undefined ? 0 : turnsBetween(self, peer.id) };
-    const number = this.#entries.add(entry);
-    if (this.#entries.size <= capacity) return true;
+    const turns = self === undefined ? 0 : turnsBetween(self, peer.id);
+    const number = this.#entries.add({ peer, source, isMet: source === undefined, turns });
+    if (this.#entries.size <= capacity) return;
     const victim = this.#choose(number);
     if (victim !== undefined) this.#drop(victim.peer.id);
-    return victim !== entry;
   }
 
   /** Whom to drop for a new entry, or the new one itself: hearsay before those that were met, then the cheapest. */

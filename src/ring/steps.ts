@@ -8,10 +8,12 @@
  * changes its state otherwise nor answers questions about it.
  */
 import { assert } from '../base/errors.js';
+import type { Id } from './identifier.js';
 import { between } from './interval.js';
 import type { PeerRef } from './peer.js';
-import { firstSuccessor, type Neighbourhood, type RingState } from './state.js';
+import { aloneState, firstSuccessor, type Neighbourhood, type RingState, seesWholeRing } from './state.js';
 import { listBehind } from './successor-list.js';
+import { takeIn, withList, without, withPeers } from './whole-ring.js';
 
 /** What is to be done after a step of stabilize. */
 export type Next =
@@ -19,6 +21,8 @@ export type Next =
   | { readonly do: 'notify'; readonly peer: PeerRef }
   /** Ask this peer, which may be a nearer successor, for its neighbourhood. */
   | { readonly do: 'ask'; readonly peer: PeerRef }
+  /** Every peer in the list is dead, and there were more than those: this peer has lost its ring. */
+  | { readonly do: 'enter again' }
   | { readonly do: 'nothing' };
 
 export interface Step {
@@ -27,22 +31,22 @@ export interface Step {
 }
 
 /**
- * Where a newcomer stands after `member` answered it: right behind that member, with the member's list as it stands.
- * @param member its neighbourhood; the newcomer's id has to lie between it and its first successor (see
- *   {@link isPlaceOf}).
+ * Where a newcomer stands after `member` answered it. A member that sees the whole ring tells it everybody, wherever in
+ * the ring the two are; else it belongs right behind that member, with the member's list as it stands.
+ * @param member its pointers, without the newcomer; see {@link isPlaceOf}
  */
 export function join(self: PeerRef, member: Neighbourhood, length: number): RingState {
   assert(isPlaceOf(self, member), 'a newcomer joins where it belongs');
-  const [head, ...tail] = member.successors;
-  // The first newcomer of a ring of one: the member itself is what comes next.
-  const successors =
-    head === undefined ? [member.self] : listBehind(self.id, head, [...tail, member.self], length);
-  return { self, predecessor: member.self, successors };
+  if (seesWholeRing(member)) {
+    return withPeers(aloneState(self), [member.self, ...member.successors], length);
+  }
+  const [head = member.self, ...tail] = member.successors;
+  return { self, predecessor: member.self, successors: listBehind(self.id, head, tail, length) };
 }
 
-/** Whether a newcomer belongs right behind this member. */
+/** Whether a newcomer can begin with this member's pointers. */
 export function isPlaceOf(self: PeerRef, member: Neighbourhood): boolean {
-  return between(member.self.id, self.id, firstSuccessor(member).id);
+  return seesWholeRing(member) || between(member.self.id, self.id, firstSuccessor(member).id);
 }
 
 /** stabilize, when the first successor answered. In a ring of one that is the peer itself. */
@@ -50,9 +54,7 @@ export function stabilize(state: RingState, answer: Neighbourhood, length: numbe
   const head = firstSuccessor(state);
   assert(answer.self.id === head.id, 'stabilize applies the answer of the first successor');
   const alone = head.id === state.self.id;
-  const next = alone
-    ? state
-    : { ...state, successors: listBehind(state.self.id, answer.self, answer.successors, length) };
+  const next = alone ? state : behind(state, answer, length);
   const candidate = answer.predecessor;
   if (candidate !== null && between(state.self.id, candidate.id, head.id)) {
     return { state: next, next: { do: 'ask', peer: candidate } };
@@ -62,12 +64,13 @@ export function stabilize(state: RingState, answer: Neighbourhood, length: numbe
 
 /** stabilize, when the first successor is dead: the next one takes its place. */
 export function stabilizeWithoutAnswer(state: RingState): Step {
-  const successors = state.successors.slice(1);
-  const head = successors[0];
-  return {
-    state: { ...state, successors },
-    next: head === undefined ? { do: 'nothing' } : { do: 'notify', peer: head },
-  };
+  const isWhole = seesWholeRing(state);
+  if (!isWhole && state.successors.length === 1) return { state, next: { do: 'enter again' } };
+  const next = isWhole
+    ? without(state, firstSuccessor(state).id)
+    : { ...state, successors: state.successors.slice(1) };
+  const head = next.successors[0];
+  return { state: next, next: head === undefined ? { do: 'nothing' } : { do: 'notify', peer: head } };
 }
 
 /**
@@ -78,13 +81,12 @@ export function stabilizeWithoutAnswer(state: RingState): Step {
 export function stabilizeFromPredecessor(state: RingState, answer: Neighbourhood, length: number): Step {
   if (!between(state.self.id, answer.self.id, firstSuccessor(state).id))
     return { state, next: { do: 'nothing' } };
-  const successors = listBehind(state.self.id, answer.self, answer.successors, length);
-  const next = { ...state, successors };
-  const candidate = answer.predecessor;
-  if (candidate !== null && between(state.self.id, candidate.id, answer.self.id)) {
-    return { state: next, next: { do: 'ask', peer: candidate } };
-  }
-  return { state: next, next: { do: 'notify', peer: answer.self } };
+  const nearer = answer.predecessor;
+  const isMissing = nearer !== null && between(state.self.id, nearer.id, answer.self.id);
+  return {
+    state: behind(state, answer, length),
+    next: isMissing ? { do: 'ask', peer: nearer } : { do: 'notify', peer: answer.self },
+  };
 }
 
 /** stabilizeFromPred, when the nearer peer is dead: nothing changes, and the successor hears of us. */
@@ -97,24 +99,45 @@ export function stabilizeFromPredecessorWithoutAnswer(state: RingState): Step {
  * rectify, first half, on a notify from `candidate`: adopts it when it is nearer than the predecessor, or there is none.
  * @returns undefined when the present predecessor has to be asked first whether it lives (then {@link rectifyAfterPing}).
  */
-export function rectify(state: RingState, candidate: PeerRef): RingState | undefined {
+export function rectify(state: RingState, candidate: PeerRef, length: number): RingState | undefined {
   if (candidate.id === state.self.id) return state;
   const { predecessor } = state;
-  if (predecessor === null || between(predecessor.id, candidate.id, state.self.id)) {
-    return { ...state, predecessor: candidate };
-  }
-  // The same peer again; it may have moved to another address.
-  return predecessor.id === candidate.id ? { ...state, predecessor: candidate } : undefined;
+  const isNearer = predecessor === null || between(predecessor.id, candidate.id, state.self.id);
+  // The same peer again may have moved to another address.
+  if (!isNearer && predecessor.id !== candidate.id) return undefined;
+  return seesWholeRing(state) ? takeIn(state, candidate, length) : { ...state, predecessor: candidate };
 }
 
-/** rectify, second half: the predecessor is dead, so the one that notified replaces it. */
-export function rectifyAfterPing(state: RingState, candidate: PeerRef): RingState {
-  return { ...state, predecessor: candidate };
+/** rectify, second half: the predecessor is dead, so the one that notified replaces it, unless a nearer one is known. */
+export function rectifyAfterPing(state: RingState, candidate: PeerRef, length: number): RingState {
+  const next = forgetPredecessor(state);
+  return rectify(next, candidate, length) ?? next;
 }
 
-/** The predecessor was found dead and nobody has offered to replace it. */
+/** The predecessor was found dead. Who sees the whole ring knows the one before it; else somebody has to offer. */
 export function forgetPredecessor(state: RingState): RingState {
-  return { ...state, predecessor: null };
+  const { predecessor } = state;
+  return predecessor !== null && seesWholeRing(state)
+    ? without(state, predecessor.id)
+    : { ...state, predecessor: null };
+}
+
+/**
+ * Another peer in the list was found dead. Only a list that names the whole ring is rid of it here; in longer rings
+ * stabilize replaces the list from its head on.
+ */
+export function forgetMember(state: RingState, dead: Id): RingState {
+  return seesWholeRing(state) ? without(state, dead) : state;
+}
+
+/**
+ * The peers that the first successor did not name, and this peer does: dead, or so new that they have not introduced
+ * themselves there yet. Whoever sees the whole ring keeps them until it finds them dead ({@link forgetMember}).
+ */
+export function unconfirmed(state: RingState, answer: Neighbourhood): readonly PeerRef[] {
+  if (!seesWholeRing(state)) return [];
+  const named = new Set([answer.self, ...answer.successors].map(({ id }) => id));
+  return state.successors.filter(({ id }) => !named.has(id));
 }
 
 /**
@@ -124,6 +147,7 @@ export function forgetPredecessor(state: RingState): RingState {
 export function afterLeave(state: RingState, leaving: Neighbourhood, length: number): RingState {
   const { self } = state;
   const gone = leaving.self.id;
+  if (seesWholeRing(state)) return without(state, gone);
   let { predecessor, successors } = state;
   if (successors[0]?.id === gone) {
     const [head, ...tail] = leaving.successors.filter(({ id }) => id !== self.id);
@@ -135,4 +159,9 @@ export function afterLeave(state: RingState, leaving: Neighbourhood, length: num
     predecessor = leaving.predecessor?.id === self.id ? null : leaving.predecessor;
   }
   return { self, predecessor, successors };
+}
+
+/** The pointers when `head` is the first successor: its list behind it, and nobody forgotten who was in a whole one. */
+function behind(state: RingState, head: Neighbourhood, length: number): RingState {
+  return withList(state, listBehind(state.self.id, head.self, head.successors, length), length);
 }

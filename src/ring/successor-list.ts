@@ -61,3 +61,14 @@ export function listThrough(
 export function isSameList(a: readonly PeerRef[], b: readonly PeerRef[]): boolean {
   return a.length === b.length && a.every((peer, at) => isSameReference(peer, b[at] ?? null));
 }
+
+/** What of a list, read after `from`, stays in order and on this side of `to`. */
+export function stretchUpTo(to: Id, from: Id, peers: readonly PeerRef[]): readonly PeerRef[] {
+  let before = from;
+  const end = peers.findIndex(({ id }) => {
+    const isFurther = id !== to && id !== before && (before === to || between(before, id, to));
+    before = id;
+    return !isFurther;
+  });
+  return end < 0 ? peers : peers.slice(0, end);
+}

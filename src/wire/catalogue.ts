@@ -115,6 +115,35 @@ export const methods = {
     lane: 'ring',
   }),
 
+  /**
+   * "I am coming into the ring: take me into your list." The caller has to be `peer`. Answered with the pointers as they
+   * were before; `isInside`: whether the answering peer speaks for the ring itself; `life`: a number that it draws when it
+   * starts, so that a caller notices that it has restarted between two answers.
+   */
+  introduce: method({
+    request: struct({ peer: peerCodec }),
+    response: struct({
+      self: peerCodec,
+      predecessor: nullable(peerCodec),
+      successors: peers,
+      isInside: boolean,
+      life: integer(0, 0xffff_ffff),
+    }),
+    callers: ['peer'],
+    lane: 'ring',
+  }),
+
+  /**
+   * The peers that the peer knows behind a place on the ring, in order, once round at most: what a newcomer begins with.
+   * Hearsay: some may be gone, and some be missing.
+   */
+  knownPeers: method({
+    request: struct({ after: idCodec }),
+    response: struct({ peers: list(peerCodec, limits.knownPeersPage) }),
+    callers: ['peer', 'user'],
+    lane: 'ring',
+  }),
+
   /** The distinct peers that the fingers point to, nearest first. */
   fingerTable: method({
     request: nothing,

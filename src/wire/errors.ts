@@ -1,6 +1,6 @@
 /** Errors across the wire: the one place that turns an error into what a frame carries, and back. */
 import { asBuffer, utf8 } from '../base/bytes.js';
-import { isErrorCode, messageOf, PeerStoreError } from '../base/errors.js';
+import { hasCode, isErrorCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 
@@ -42,6 +42,11 @@ export function fromWireError(wire: WireError): PeerStoreError {
 
 function withoutControls(text: string): string {
   return text.replace(/\p{Cc}/gu, ' ');
+}
+
+/** Whether an error of a call means that nobody (or somebody else) is there, as opposed to an answer that is no. */
+export function meansNoAnswer(error: unknown): boolean {
+  return hasCode(error, 'UNREACHABLE', 'TIMEOUT', 'NOT_ADMITTED', 'USAGE');
 }
 
 /** An error as one of ours: INTERNAL for what nobody planned for. */

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 
 import { idFromBytes } from '../../src/ring/identifier.js';
-import { lookupOverWire } from '../../src/wire/lookup.js';
+import { seededRandom } from '../../src/base/random.js';
+import { PeerCache } from '../../src/ring/peer-cache.js';
+import { Finder } from '../../src/wire/lookup.js';
 import { listRules } from '../sim/rules.js';
 import type { SimulatedPeer } from '../sim/peer.js';
 import { World } from '../sim/world.js';
@@ -41,9 +43,11 @@ describe('node: peers that come and go', () => {
     await world.clock.runFor(30_000);
     expect(await wrongLookups(world, 20)).to.equal(0);
     const { transport } = world.user();
+    const cache = new PeerCache({ capacity: 100, random: seededRandom(1) });
+    const finder = new Finder({ transport, cache, reference: () => undefined });
     for (const peer of world.live) {
       const key = idFromBytes(world.random.bytes(32));
-      const { peers } = await world.clock.run(lookupOverWire(transport, key, [peer.ref]));
+      const { peers } = await world.clock.run(finder.find(key, [peer.ref]));
       expect(peers[0]?.id).to.equal(world.trueOrder(key)[0]?.id);
       const holders = peers.slice(0, 3).map(({ id }) => id);
       expect(holders).to.deep.equal(world.trueHolders(key, 3).map(({ id }) => id));
@@ -166,6 +170,19 @@ describe('node: peers that come and go', () => {
     await world.clock.run(peer!.restart());
     await world.untilIdeal();
     expect(await wrongLookups(world, 3)).to.equal(0);
+  });
+
+  it('a peer that crashes as soon as it is in the ring finds back to it, and never takes itself for the whole of it', async () => {
+    const world = new World({ seed: 44 });
+    await world.grow(4);
+    await world.untilIdeal();
+    const newcomer = world.peer();
+    await world.clock.run(newcomer.start(world.live.slice(0, 1)));
+    newcomer.crash();
+    await world.clock.runFor(20_000);
+    await world.clock.run(newcomer.restart());
+    expect(newcomer.state?.successors).to.have.length(4);
+    await world.untilIdeal();
   });
 
   it('a peer whose entries lead nowhere says so and is gone from the network', async () => {

@@ -76,10 +76,10 @@ class DirectRing {
     const state = this.states.get(id);
     const candidate = this.states.get(from)?.self;
     if (state === undefined || candidate === undefined) return;
-    const rectified = steps.rectify(state, candidate);
+    const rectified = steps.rectify(state, candidate, listLength);
     if (rectified !== undefined) this.states.set(id, rectified);
     else if (state.predecessor !== null && !this.states.has(state.predecessor.id)) {
-      this.states.set(id, steps.rectifyAfterPing(state, candidate));
+      this.states.set(id, steps.rectifyAfterPing(state, candidate, listLength));
     }
   }
 
@@ -165,6 +165,18 @@ describe('the steps of the ring', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('ask on, from one that was missing to the next before it, until nobody is missing', () => {
+    const state = { self: peerAt(1), predecessor: peerAt(9), successors: [peerAt(9)] };
+    const answer = { self: peerAt(7), predecessor: peerAt(4), successors: [peerAt(9), peerAt(1)] };
+    const step = steps.stabilizeFromPredecessor(state, answer, listLength);
+    expect(step.state.successors).to.deep.equal([peerAt(7), peerAt(9)]);
+    expect(step.next).to.deep.equal({ do: 'ask', peer: peerAt(4) });
+    for (const predecessor of [null, peerAt(1), peerAt(9)]) {
+      const { next } = steps.stabilizeFromPredecessor(state, { ...answer, predecessor }, listLength);
+      expect(next).to.deep.equal({ do: 'notify', peer: peerAt(7) });
+    }
   });
 
   it('close the gap at once when a neighbour says that it leaves', () => {

@@ -4,7 +4,7 @@
  */
 import type { Id } from '../../src/ring/identifier.js';
 import type { RingState } from '../../src/ring/state.js';
-import type { RuleSet } from './rules.js';
+import type { Broken, RuleSet } from './rules.js';
 import { bestSuccessor, RingShape } from './shape.js';
 
 export class RingChecker {
@@ -62,7 +62,7 @@ export class RingChecker {
    * The rules that are broken. A rule about the whole ring that stays broken is said once.
    * @param changed peers whose pointers have changed since the last time
    */
-  *broken(rules: RuleSet, changed: Iterable<Id>): Iterable<{ readonly rule: string; readonly what: string }> {
+  *broken(rules: RuleSet, changed: Iterable<Id>): Iterable<Broken> {
     for (const id of changed) {
       const state = this.#live.get(id);
       if (state === undefined) continue;

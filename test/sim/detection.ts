@@ -1,13 +1,13 @@
 /**
- * How soon the ring notices that a peer is dead, and how often it takes a living one for dead; told from the pointers.
+ * How soon the ring notices that a peer is dead, and how often it takes a living one for dead.
  *
- * A crash is noticed by a neighbour when its pointers do not name the dead peer any more. An alarm is false when a peer's
- * first successor or predecessor, which is up and about, makes room for one that lies farther away.
+ * A neighbour has noticed a crash when its pointers do not name the dead peer any more. A verdict is a false alarm when
+ * the peer that it is about has been running since before it was suspected; and where a cut lay between the two, it is
+ * counted apart, for then nobody could be sent there.
  */
 import type { Id } from '../../src/ring/identifier.js';
-import { between } from '../../src/ring/interval.js';
-import type { PeerRef } from '../../src/ring/peer.js';
 import type { RingState } from '../../src/ring/state.js';
+import type { Verdict } from '../../src/node/liveness.js';
 import { Tally } from './figures.js';
 import type { SimulatedPeer } from './peer.js';
 import type { PeerObserver, World } from './world.js';
@@ -20,20 +20,24 @@ interface Unnoticed {
   firstMs: number | undefined;
 }
 
+interface Suspicion {
+  readonly sinceMs: number;
+  readonly isAcrossCut: boolean;
+}
+
 export interface DetectionFigures {
-  /** From a crash to the first and to the last neighbour that dropped the dead peer, in milliseconds. */
-  readonly firstDropMeanMs: number;
-  readonly firstDropP99Ms: number;
-  readonly firstDropMaxMs: number;
-  readonly lastDropMeanMs: number;
-  readonly lastDropP99Ms: number;
-  readonly lastDropMaxMs: number;
-  /** Crashes that all had noticed before the peer came back. */
+  /** Crashes that all neighbours had noticed before the peer came back. */
   readonly noticed: number;
-  /** Neighbours taken for dead that were up, running, and within reach in both directions. */
+  /** From such a crash to the first and to the last neighbour that dropped the dead peer, in milliseconds. */
+  readonly firstDetectionMsMean: number;
+  readonly firstDetectionMsP99: number;
+  readonly firstDetectionMsMax: number;
+  readonly detectionMsMean: number;
+  readonly detectionMsP99: number;
+  readonly detectionMsMax: number;
+  readonly suspicions: number;
   readonly falseAlarms: number;
   readonly falseAlarmsAPeerHour: number;
-  /** The same, where a cut lay in between. */
   readonly alarmsAcrossCuts: number;
 }
 
@@ -42,80 +46,100 @@ export class Detection implements PeerObserver {
   readonly #first = new Tally();
   readonly #last = new Tally();
   readonly #unnoticed = new Map<Id, Unnoticed>();
-  readonly #peers = new Map<Id, SimulatedPeer>();
-  #states: ReadonlyMap<Id, RingState> = new Map();
+  /** By who suspects whom. */
+  readonly #suspicions = new Map<string, Suspicion>();
+  #suspected = 0;
   #falseAlarms = 0;
   #alarmsAcrossCuts = 0;
+  /** Time that peers have been in the ring, all together. */
   #peerMs = 0;
+  #living = 0;
   #lookedAtMs: number;
-  readonly #look = (): void => this.#compare();
+  #isOver = false;
 
   constructor(world: World) {
     this.#world = world;
     this.#lookedAtMs = world.clock.monotonicMs();
     world.observers.push(this);
-    world.listeners.add(this.#look);
-    this.#compare();
+    world.listeners.add(() => this.#look());
+    this.#look();
   }
 
   /** Counts no further. */
   stop(): void {
-    this.#compare();
-    this.#world.listeners.delete(this.#look);
+    this.#look();
+    this.#isOver = true;
     this.#unnoticed.clear();
   }
 
   crashed({ id }: SimulatedPeer): void {
-    const by = [...this.#world.checker.live.values()].filter(
-      (state) => state.self.id !== id && pointsTo(state, id),
-    );
-    if (by.length === 0) return;
-    this.#unnoticed.set(id, {
-      sinceMs: this.#world.clock.monotonicMs(),
-      by: new Set(by.map(({ self }) => self.id)),
-      firstMs: undefined,
-    });
+    if (this.#isOver) return;
+    const by = new Set<Id>();
+    for (const state of this.#world.checker.live.values()) {
+      if (state.self.id !== id && pointsTo(state, id)) by.add(state.self.id);
+    }
+    if (by.size > 0) {
+      this.#unnoticed.set(id, { sinceMs: this.#world.clock.monotonicMs(), by, firstMs: undefined });
+    }
+  }
+
+  judged(by: SimulatedPeer, { peer: { id, address }, verdict }: Verdict): void {
+    if (this.#isOver) return;
+    const { clock, faults } = this.#world;
+    const key = `${by.address} ${address}`;
+    const isAcrossCut = faults.isCut(by.address, address) || faults.isCut(address, by.address);
+    if (verdict === 'suspected') {
+      this.#suspected += 1;
+      this.#suspicions.set(key, { sinceMs: clock.monotonicMs(), isAcrossCut });
+      return;
+    }
+    const suspicion = this.#suspicions.get(key);
+    this.#suspicions.delete(key);
+    if (verdict !== 'dead' || suspicion === undefined) return;
+    const accused = this.#world.peers.find((peer) => peer.id === id && peer.address === address);
+    if (accused === undefined || accused.isLeaving) return;
+    if ((accused.runningSinceMs ?? Infinity) > suspicion.sinceMs) return;
+    if (isAcrossCut || suspicion.isAcrossCut) this.#alarmsAcrossCuts += 1;
+    else this.#falseAlarms += 1;
   }
 
   figures(): DetectionFigures {
     const hours = this.#peerMs / 3_600_000;
     return {
-      firstDropMeanMs: Math.round(this.#first.mean),
-      firstDropP99Ms: Math.round(this.#first.percentile(0.99)),
-      firstDropMaxMs: Math.round(this.#first.percentile(1)),
-      lastDropMeanMs: Math.round(this.#last.mean),
-      lastDropP99Ms: Math.round(this.#last.percentile(0.99)),
-      lastDropMaxMs: Math.round(this.#last.percentile(1)),
       noticed: this.#last.count,
+      firstDetectionMsMean: Math.round(this.#first.mean),
+      firstDetectionMsP99: Math.round(this.#first.percentile(0.99)),
+      firstDetectionMsMax: Math.round(this.#first.percentile(1)),
+      detectionMsMean: Math.round(this.#last.mean),
+      detectionMsP99: Math.round(this.#last.percentile(0.99)),
+      detectionMsMax: Math.round(this.#last.percentile(1)),
+      suspicions: this.#suspected,
       falseAlarms: this.#falseAlarms,
       falseAlarmsAPeerHour: hours === 0 ? 0 : Math.round((100 * this.#falseAlarms) / hours) / 100,
       alarmsAcrossCuts: this.#alarmsAcrossCuts,
     };
   }
 
-  #compare(): void {
-    const { checker, clock, peers } = this.#world;
+  #look(): void {
+    if (this.#isOver) return;
+    const { checker, clock } = this.#world;
     const nowMs = clock.monotonicMs();
-    this.#peerMs += this.#states.size * (nowMs - this.#lookedAtMs);
+    this.#peerMs += this.#living * (nowMs - this.#lookedAtMs);
     this.#lookedAtMs = nowMs;
-    for (const peer of peers.slice(this.#peers.size)) this.#peers.set(peer.id, peer);
-    const before = this.#states;
-    this.#states = new Map(checker.live);
-    for (const id of this.#unnoticed.keys()) if (this.#states.has(id)) this.#unnoticed.delete(id);
-    for (const [id, after] of this.#states) {
-      const state = before.get(id);
-      if (state === undefined || state === after) continue;
-      for (const dropped of droppedNeighbours(state, after)) this.#alarm(id, dropped);
+    this.#living = checker.live.size;
+    for (const [id, crash] of this.#unnoticed) {
+      // Who comes back before all have noticed is counted by nobody.
+      if (checker.live.has(id)) this.#unnoticed.delete(id);
+      else this.#notice(id, crash, nowMs);
     }
-    for (const [id, crash] of this.#unnoticed) this.#notice(id, crash, nowMs);
   }
 
   #notice(id: Id, crash: Unnoticed, nowMs: number): void {
     for (const neighbour of crash.by) {
-      const state = this.#states.get(neighbour);
+      const state = this.#world.checker.live.get(neighbour);
       if (state !== undefined && pointsTo(state, id)) continue;
       crash.by.delete(neighbour);
-      // Who died, or restarted, itself has noticed nothing.
+      // A neighbour that died, too, has noticed nothing.
       if (state !== undefined) crash.firstMs ??= nowMs - crash.sinceMs;
     }
     if (crash.by.size > 0) return;
@@ -124,34 +148,8 @@ export class Detection implements PeerObserver {
     this.#first.add(crash.firstMs);
     this.#last.add(nowMs - crash.sinceMs);
   }
-
-  #alarm(by: Id, about: Id): void {
-    const { faults } = this.#world;
-    const [accuser, accused] = [this.#peers.get(by), this.#peers.get(about)];
-    if (accuser === undefined || accused === undefined || !this.#states.has(about)) return;
-    if (accused.isPaused || accused.isLeaving) return;
-    const isCut =
-      faults.isCut(accuser.address, accused.address) || faults.isCut(accused.address, accuser.address);
-    if (isCut) this.#alarmsAcrossCuts += 1;
-    else this.#falseAlarms += 1;
-  }
 }
 
 function pointsTo({ predecessor, successors }: RingState, id: Id): boolean {
   return predecessor?.id === id || successors.some((peer) => peer.id === id);
-}
-
-/** The neighbours on both sides that a peer gave up for nobody, or for one that lies farther away. */
-function droppedNeighbours(before: RingState, after: RingState): readonly Id[] {
-  const { id } = before.self;
-  const isGone = (old: PeerRef | null | undefined, now: PeerRef | null | undefined, isNearer: boolean) =>
-    old !== null && old !== undefined && old.id !== now?.id && !isNearer;
-  const [head, newHead] = [before.successors[0], after.successors[0]];
-  const [tail, newTail] = [before.predecessor, after.predecessor];
-  const dropped: Id[] = [];
-  if (isGone(head, newHead, newHead !== undefined && between(id, newHead.id, head?.id ?? id)))
-    dropped.push(head!.id);
-  if (isGone(tail, newTail, newTail !== null && between(tail?.id ?? id, newTail.id, id)))
-    dropped.push(tail!.id);
-  return dropped;
 }

@@ -40,6 +40,15 @@ export class IdealRing {
     }
   }
 
+  /** The peers before a key for which `isWanted` holds, nearest first, once round. */
+  *before(key: Id, isWanted: (id: Id) => boolean = () => true): Generator<PeerRef, undefined> {
+    const from = this.placeOf(key) - 1;
+    for (let step = 0; step < this.peers.length; step += 1) {
+      const peer = this.at(from - step);
+      if (isWanted(peer.id)) yield peer;
+    }
+  }
+
   /** A peer's true pointers. */
   state(id: Id): RingState {
     const place = this.#places.get(id) ?? 0;

@@ -9,7 +9,7 @@
  */
 import { bytesEqual } from '../../src/base/bytes.js';
 import { majorityOf } from '../../src/node/placement.js';
-import type { Id } from '../../src/ring/identifier.js';
+import { type Id, shortId } from '../../src/ring/identifier.js';
 import type { SimulatedPeer } from './peer.js';
 import type { PeerObserver, World } from './world.js';
 
@@ -51,9 +51,18 @@ export class Ledger implements PeerObserver {
   /** Somebody begins to write a value; one write of an id at a time. */
   begin(id: Id, sequence: number): Writing {
     const value: Value = { id, sequence, lost: 0 };
+    const members = this.#world.peers.filter(({ isMember }) => isMember).length;
+    const majority = majorityOf(Math.min(this.#copies, members));
     this.#underWay.set(id, value);
     return {
       acknowledged: () => {
+        const copies = this.#disksWith(value).length + value.lost;
+        if (copies < majority) {
+          this.#world.violated(
+            'aMajorityHasIt',
+            `number ${sequence} of ${shortId(id)} was acknowledged with ${copies} of ${majority} copies`,
+          );
+        }
         this.#underWay.delete(id);
         this.#acknowledged.set(id, value);
       },
@@ -64,9 +73,7 @@ export class Ledger implements PeerObserver {
   /** Whether a peer's disk may be lost for good: see the rule above. */
   mayLose(peer: SimulatedPeer): boolean {
     const tolerated = this.#copies - majorityOf(this.#copies);
-    return this.#valuesOn(peer).every(
-      (value) => value.lost < tolerated && this.#isOnAnotherDisk(value, peer),
-    );
+    return this.#valuesOn(peer).every((value) => value.lost < tolerated && this.#disksWith(value).length > 1);
   }
 
   /** A holder accepts one value for a number, and all holders the same. */
@@ -78,7 +85,7 @@ export class Ledger implements PeerObserver {
     else if (!bytesEqual(before, bytes)) {
       this.#world.violated(
         'oneValueForANumber',
-        `${peer.address} accepted another value than others for number ${sequence} of ${id.slice(0, 8)}`,
+        `${peer.address} accepted another value than others for number ${sequence} of ${shortId(id)}`,
       );
     }
   }
@@ -87,10 +94,14 @@ export class Ledger implements PeerObserver {
     for (const value of this.#valuesOn(peer)) value.lost += 1;
   }
 
-  /** Where a value, or a later one of its record, is: for people. */
+  /** Where a value, or a later one of its record, is: at which place from its id on in the ring as it is. For people. */
   whereIs(id: Id, sequence: number): string {
-    const holders = this.#world.peers.filter((peer) => peer.holdings.sequenceOf(id) >= sequence);
-    return holders.map(({ address, isUp }) => `${address}${isUp ? '' : ' (gone)'}`).join() || 'nowhere';
+    const order = this.#world.trueOrder(id).map(({ address }) => address);
+    const places = this.#disksWith({ id, sequence })
+      .map(({ address }) => order.indexOf(address) + 1)
+      .sort((a, b) => a - b);
+    const named = places.map((place) => (place === 0 ? 'a peer that is away' : `holder ${place}`));
+    return `${named.join(', ') || 'nobody'} of ${order.length} peers`;
   }
 
   #valuesOn(peer: SimulatedPeer): readonly Value[] {
@@ -101,7 +112,7 @@ export class Ledger implements PeerObserver {
     ) as readonly Value[];
   }
 
-  #isOnAnotherDisk({ id, sequence }: Value, than: SimulatedPeer): boolean {
-    return this.#world.peers.some((peer) => peer !== than && peer.holdings.sequenceOf(id) >= sequence);
+  #disksWith({ id, sequence }: Omit<Value, 'lost'>): readonly SimulatedPeer[] {
+    return this.#world.peers.filter(({ holdings }) => holdings.sequenceOf(id) >= sequence);
   }
 }

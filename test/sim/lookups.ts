@@ -2,9 +2,9 @@
  * Lookups that are held against the truth: the owner of a key is the first peer at or after it, as the ring was at some
  * moment between the question and the answer.
  *
- * A newcomer is on its way into the ring for a while: it has joined, and its predecessor does not point to it yet. Some
- * know it and some do not, and both are right. So an answer is true when no member of the ring lies before it, be it a
- * member itself or a newcomer on its way.
+ * A newcomer is on its way into the ring for a while: some point to it and some do not, and it answers for no key yet.
+ * So an answer is true when no member of the ring that has been taken in lies before it, be it such a member itself or a
+ * newcomer on its way.
  */
 import { PeerStoreError } from '../../src/base/errors.js';
 import { type Id, idFromBytes, shortId } from '../../src/ring/identifier.js';
@@ -96,7 +96,9 @@ export class CheckedLookups {
   }
 
   #note({ key, owners }: Open): void {
-    const owner = firstFrom(key, this.#world.checker.shape.rings.flat());
+    const { checker } = this.#world;
+    const members = checker.shape.rings.flat().filter((id) => this.#world.peerOf(id)?.isTakenIn === true);
+    const owner = firstFrom(key, members);
     if (owner !== undefined) owners.add(owner);
   }
 }

@@ -10,7 +10,13 @@ import type { Id } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import type { IdealRing } from './ideal-ring.js';
 
-export class PeerCaches {
+/** What peers know beside their pointers and fingers. */
+export interface CachedPeers {
+  /** The peers in a peer's cache that lie before a key, nearest to the key first, at most `limit`. */
+  before(peer: PeerRef, key: Id, limit: number): readonly PeerRef[];
+}
+
+export class PeerCaches implements CachedPeers {
   readonly #ring: IdealRing;
   readonly #random: Random;
   /** The c of c/r; as large as the ring where everybody fits. */
@@ -25,7 +31,6 @@ export class PeerCaches {
     this.#surelyKept = surelyKept(ring.peers.length - 1, capacity);
   }
 
-  /** The peers in a peer's cache that lie between it and a key, nearest to the key first, at most `limit`. */
   before({ id }: PeerRef, key: Id, limit: number): readonly PeerRef[] {
     const own = this.#ring.placeOf(id);
     const { length } = this.#ring.peers;

@@ -17,6 +17,8 @@ import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
 import type { World } from './world.js';
 
+type Pointers = Pick<RingState, 'predecessor' | 'successors'>;
+
 export interface SimulatedPeerOptions {
   readonly id?: Id;
   /** By default each peer is a machine of its own. */
@@ -24,6 +26,8 @@ export interface SimulatedPeerOptions {
   readonly zone?: string;
   readonly pool?: PoolOptions;
   readonly policy?: NodePolicy;
+  /** The most peers that it keeps in mind for routing. */
+  readonly knownPeers?: number;
   readonly intervals?: UpkeepIntervals;
   readonly capacityBytes?: number;
 }
@@ -42,9 +46,12 @@ export class SimulatedPeer {
   readonly #world: World;
   readonly #options: SimulatedPeerOptions;
   #remembered: readonly RememberedPeer[] = [];
+  #pointers: Pointers | undefined;
   #process: Machine | undefined;
   #node: Node | undefined;
   #hasServed = false;
+  #isMember = false;
+  #runningSinceMs = 0;
   #isLeaving = false;
 
   constructor(world: World, options: SimulatedPeerOptions & { readonly id: Id; readonly address: string }) {
@@ -61,9 +68,9 @@ export class SimulatedPeer {
     return this.#process !== undefined;
   }
 
-  /** Whether its process stands still. */
-  get isPaused(): boolean {
-    return this.#process?.isPaused === true;
+  /** Since when its process runs without having stood still, in virtual time; undefined when it does not run. */
+  get runningSinceMs(): number | undefined {
+    return this.#process === undefined || this.#process.isPaused ? undefined : this.#runningSinceMs;
   }
 
   /** Whether it is on its way out, in good order. */
@@ -71,15 +78,30 @@ export class SimulatedPeer {
     return this.#isLeaving;
   }
 
+  /** Whether the ring counts on it: it got in, and has not said goodbye since. */
+  get isMember(): boolean {
+    return this.#isMember && !this.#isLeaving;
+  }
+
   /** Whether it has ever got into the ring, so that its operator need not tell it the way again. */
   get hasServed(): boolean {
     return this.#hasServed;
+  }
+
+  /** Whether the ring has taken it in, as it knows itself: it answers for its keys. */
+  get isTakenIn(): boolean {
+    return this.isUp && this.#node?.membership.isInside === true;
   }
 
   /** The running node, once it has joined. @throws Error before. */
   get node(): Node {
     if (this.#node === undefined) throw new Error(`the peer at ${this.address} is not running`);
     return this.#node;
+  }
+
+  /** Whether it speaks for the ring; it has joined before. */
+  get isInside(): boolean {
+    return this.#node?.membership.isInside === true;
   }
 
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
@@ -114,8 +136,11 @@ export class SimulatedPeer {
     world.network.resume(this.address);
     const process = new Machine(world.network, this.#clock(), () => world.touch(this));
     this.#process = process;
+    this.#runningSinceMs = world.clock.monotonicMs();
     this.#node = undefined;
-    const { zone, policy, intervals } = this.#options;
+    const { zone, policy, intervals, knownPeers } = this.#options;
+    const pointers = this.#pointers;
+    this.#pointers = undefined;
     const node = await Node.open({
       id: this.id,
       machine: this.machine,
@@ -130,12 +155,25 @@ export class SimulatedPeer {
       pool: this.#options.pool ?? { workers: 4, queueLength: 40 },
       ...(zone === undefined ? {} : { zone }),
       ...(policy === undefined ? {} : { policy }),
+      ...(knownPeers === undefined ? {} : { knownPeers }),
       ...(intervals === undefined ? {} : { intervals }),
+      ...(pointers === undefined ? {} : { pointers }),
+      onVerdict: (verdict) => {
+        for (const observer of world.observers) observer.judged?.(this, verdict);
+      },
     });
     this.#node = node;
     await process.unlessItCrashes(node.enter(through.map(({ ref }) => ref)));
     this.#hasServed = true;
+    this.#isMember = true;
     return node;
+  }
+
+  /** Sets what it begins with when it is started for the first time: its pointers, true or not, and whom it remembers. */
+  beginWith(pointers: Pointers, remembered: readonly PeerRef[]): void {
+    const lastSeenMs = this.#world.clock.nowMs();
+    this.#pointers = pointers;
+    this.#remembered = remembered.map((peer) => ({ peer, lastSeenMs }));
   }
 
   /** What the world waits for of this peer. @throws Crashed when it crashes first. */
@@ -160,6 +198,7 @@ export class SimulatedPeer {
     this.#world.note(`stop ${this.address}`);
     this.#isLeaving = true;
     await process?.unlessItCrashes(this.node.stop());
+    this.#isMember = false;
     this.#end(false);
   }
 
@@ -196,6 +235,7 @@ export class SimulatedPeer {
   resume(): void {
     this.#world.note(`resume ${this.address}`);
     this.#process?.resume(this.address);
+    this.#runningSinceMs = this.#world.clock.monotonicMs();
   }
 
   #memory(): PeerMemory {

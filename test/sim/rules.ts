@@ -5,6 +5,8 @@
 import { type Id, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
 import type { RingState } from '../../src/ring/state.js';
+import { NeighbourWatch } from './neighbours.js';
+import { PrincipalWatch } from './principal-watch.js';
 import { type Member, RingShape } from './shape.js';
 
 /** A rule that a peer's pointers keep by themselves, whatever the network does. */
@@ -12,10 +14,60 @@ export type StateRule = (state: RingState) => string | undefined;
 /** A rule about all live peers of one network that is whole. */
 export type ShapeRule = (shape: RingShape) => string | undefined;
 
+/** A rule that is broken, and how. */
+export interface Broken {
+  readonly rule: string;
+  readonly what: string;
+}
+
+/** One peer's pointers have changed, or whether it is inside or on its way out. */
+export interface Change {
+  readonly id: Id;
+  /** Undefined for a peer that had none, or has none any more. */
+  readonly before: RingState | undefined;
+  readonly after: RingState | undefined;
+  readonly isInside: boolean;
+  readonly isLeaving: boolean;
+  readonly atMs: number;
+}
+
+/** Rules about how the ring changes. */
+export interface Watch {
+  changed(change: Change): void;
+  /** What the changes of one event have broken. */
+  broken(): Iterable<Broken>;
+}
+
+/** A rule that is broken, and how. */
+export interface Broken {
+  readonly rule: string;
+  readonly what: string;
+}
+
+/** One peer's pointers have changed, or whether it is inside or on its way out. */
+export interface Change {
+  readonly id: Id;
+  /** Undefined for a peer that had none, or has none any more. */
+  readonly before: RingState | undefined;
+  readonly after: RingState | undefined;
+  readonly isInside: boolean;
+  readonly isLeaving: boolean;
+  readonly atMs: number;
+}
+
+/** Rules about how the ring changes. */
+export interface Watch {
+  changed(change: Change): void;
+  /** What the changes of one event have broken. */
+  broken(): Iterable<Broken>;
+}
+
 /** Rules by name. */
 export interface RuleSet {
   readonly states: Readonly<Record<string, StateRule>>;
   readonly shapes: Readonly<Record<string, ShapeRule>>;
+  /** Made anew where they begin to hold. Each stands for several rules, and names them. */
+  readonly watches?: readonly (() => Watch)[];
 }
 
 /** A list, read after its owner, goes round once at most, each peer farther than the one before. */
@@ -88,6 +140,7 @@ const states = { orderedSuccessorLists, noDuplicates };
 export const ringRules: RuleSet = {
   states,
   shapes: { oneLiveSuccessor, atLeastOneRing, atMostOneRing, orderedRing, connectedAppendages },
+  watches: [() => new NeighbourWatch(), () => new PrincipalWatch()],
 };
 
 /** The rules that each peer keeps by itself: for networks that are cut or lose messages. */

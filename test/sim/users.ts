@@ -99,11 +99,11 @@ export class Users {
           if ((found?.sequence ?? -1) >= sequence) continue;
           this.#world.violated(
             'recordsDoNotAge',
-            `record ${shortId(id)} has number ${found?.sequence ?? 'none'}, acknowledged was ${sequence} (${where})`,
+            `record ${shortId(id)} has number ${found?.sequence ?? 'none'}, acknowledged was ${sequence}: with ${where}`,
           );
         }
       } catch (error) {
-        this.#world.violated('whatWasAcknowledgedIsThere', `${messageOf(error)} (it is at ${where})`);
+        this.#world.violated('whatWasAcknowledgedIsThere', `${messageOf(error)} (it is with ${where})`);
       }
     }
   }

@@ -8,6 +8,7 @@ import { messageOf } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { SigningKey } from '../../src/identity/keys.js';
+import type { Verdict } from '../../src/node/liveness.js';
 import { holderOrder } from '../../src/node/placement.js';
 import { hashToId, idFromBytes, type Id } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
@@ -22,6 +23,7 @@ import type { Violation } from './scenario.js';
 import type { Member } from './shape.js';
 import { Trace } from './trace.js';
 import { SimulatedPeer, type SimulatedPeerOptions } from './peer.js';
+import { Watches } from './watches.js';
 import { VirtualClock } from './virtual-clock.js';
 
 export interface WorldOptions {
@@ -48,6 +50,8 @@ export interface PeerObserver {
   crashed?(peer: SimulatedPeer): void;
   /** A value has got onto its disk; a block has the number 0. */
   kept?(peer: SimulatedPeer, id: Id, sequence: number, bytes: Uint8Array): void;
+  /** It has suspected, acquitted or found dead another peer. */
+  judged?(by: SimulatedPeer, verdict: Verdict): void;
   /** What is on its disk is about to be lost for good. */
   losing?(peer: SimulatedPeer): void;
 }
@@ -64,12 +68,14 @@ export class World {
   /** Decides about messages before {@link faults} does; a scenario may set it. */
   fault: (message: MemoryMessage) => Fault | undefined = () => undefined;
   #rules: RuleSet;
+  #watches: Watches;
   /** Called after every event that changed somebody's pointers, or who lives. */
   readonly listeners = new Set<() => void>();
   /** Told of what happens to peers. */
   readonly observers: PeerObserver[] = [];
   readonly #trace = new Trace();
   readonly #byAddress = new Map<string, SimulatedPeer>();
+  readonly #byId = new Map<Id, SimulatedPeer>();
   /** Peers whose pointers may have changed in this event. */
   readonly #touched = new Set<SimulatedPeer>();
   /** Peers that have been started and are not in the ring yet. */
@@ -79,6 +85,7 @@ export class World {
     this.seed = options.seed;
     this.random = seededRandom(options.seed);
     this.#rules = options.rules ?? ringRules;
+    this.#watches = new Watches(this.#rules, [], 0);
     this.faults = new NetworkFaults(seededRandom(this.random.below(2 ** 32)), options.network);
     this.network = new MemoryNetwork({
       clock: this.clock,
@@ -99,6 +106,7 @@ export class World {
   /** From now on these rules hold, beginning with this moment. */
   require(rules: RuleSet): void {
     this.#rules = rules;
+    this.#watches = new Watches(rules, this.peers, this.clock.monotonicMs());
     this.checker.forgetChecks();
     this.#check([...this.checker.live.keys()]);
   }
@@ -114,7 +122,13 @@ export class World {
     });
     this.peers.push(peer);
     this.#byAddress.set(peer.address, peer);
+    this.#byId.set(peer.id, peer);
     return peer;
+  }
+
+  /** The peer with an id. */
+  peerOf(id: Id): SimulatedPeer | undefined {
+    return this.#byId.get(id);
   }
 
   /** A peer has another address from now on. */
@@ -231,25 +245,6 @@ export class World {
     return this.clock.monotonicMs() - sinceMs;
   }
 
-  /**
-   * Lets time pass when nothing happens any more: the ring has to become ideal, and then nobody changes a pointer.
-   * @returns how long it took to become ideal, or `withinMs` when it did not.
-   */
-  async comesToRest(withinMs = 120_000, quietMs = 20_000): Promise<number> {
-    let idealAfterMs: number;
-    try {
-      idealAfterMs = await this.untilIdeal(withinMs);
-    } catch (error) {
-      this.violated('ideal', messageOf(error));
-      return withinMs;
-    }
-    const onChange = (): void => this.violated('quiet', 'somebody changes pointers in an ideal ring');
-    this.listeners.add(onChange);
-    await this.clock.runFor(quietMs);
-    this.listeners.delete(onChange);
-    return idealAfterMs;
-  }
-
   /** Cuts the network: nothing passes between the two sides. */
   cut(one: readonly SimulatedPeer[], other: readonly SimulatedPeer[]): void {
     this.faults.cut(
@@ -290,6 +285,7 @@ export class World {
     if (this.#touched.size === 0) return;
     const changed: Id[] = [];
     for (const peer of this.#touched) {
+      this.#watches.look(peer, this.clock.monotonicMs());
       const state = peer.isUp ? peer.state : undefined;
       if (this.checker.live.get(peer.id) === state) continue;
       this.checker.update(peer.id, state);
@@ -297,13 +293,13 @@ export class World {
       if (state !== undefined) this.note(describe(state));
     }
     this.#touched.clear();
-    if (changed.length === 0) return;
-    for (const listener of this.listeners) listener();
+    if (changed.length > 0) for (const listener of this.listeners) listener();
     this.#check(changed);
   }
 
   #check(changed: readonly Id[]): void {
     for (const { rule, what } of this.checker.broken(this.#rules, changed)) this.violated(rule, what);
+    for (const { rule, what } of this.#watches.broken()) this.violated(rule, what);
   }
 }
 

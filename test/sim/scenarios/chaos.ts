@@ -29,7 +29,7 @@ const tasksAUser = 3;
 export const chaos = {
   summary: 'everything at once; when it ends, the ring is ideal and every acknowledged value is there',
   own: {},
-  draw: (random) => ({ peers: 1 + random.below(60), steps: 20 + random.below(200) }),
+  draw: (random) => ({ peers: 1 + random.below(60), steps: 10 + random.below(80) }),
   async run({ seed, peers: wanted = 20, steps: seconds = 600 }: CommonOptions) {
     // Compiled outside of virtual time, whose events wait for nothing.
     await loadCompressor();

@@ -3,25 +3,29 @@
  * itself is a ring of its own, and answers as one.
  */
 import { limits } from '../../../src/base/limits.js';
-import { randomFraction } from '../../../src/base/random.js';
+import { type Random, randomFraction } from '../../../src/base/random.js';
 import { idFromBytes, shortId } from '../../../src/ring/identifier.js';
 import { groupsOfAcquaintances } from '../acquaintance.js';
-import { CheckedLookups, firstFrom } from '../lookups.js';
+import { checkIdeal, idealWithinMs } from '../ideal-check.js';
+import { firstFrom } from '../lookups.js';
+import { Crashed } from '../machine.js';
 import { Partition, partitionKinds } from '../partition.js';
 import type { SimulatedPeer } from '../peer.js';
-import { listRules, ringRules, whyNotIdeal } from '../rules.js';
+import { listRules, whyNotIdeal } from '../rules.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
+import type { Member } from '../shape.js';
 import { World } from '../world.js';
 
 const minuteMs = 60_000;
 /** How long a cut lasts when nobody says: every order of magnitude is as likely as the others. */
 const cutMsRange = [5_000, 360 * minuteMs] as const;
-/** After this long a part that is whole in itself is an ideal ring. */
-export const partIdealWithinMs = 5 * minuteMs;
-/** After this long without a cut there is one ideal ring. */
-export const oneRingWithinMs = 30 * minuteMs;
-/** A ring that is whole stays as it is; looked at for this long. */
-const quietMs = 10 * minuteMs;
+/**
+ * After this long a part that is whole in itself is an ideal ring. Dropping a list of which nobody answers takes four
+ * rounds of some ten seconds; who is left with nobody then looks around among those that it remembers.
+ */
+const partIdealWithinMs = 2 * minuteMs;
+/** Peers of each part that look something up at its end. */
+const seekersInPart = 5;
 /** Lookups while the network is cut, when nobody says how many. */
 const lookupsDuringCut = 40;
 
@@ -31,6 +35,12 @@ const anyKind = partitionKinds.length;
 export const partition = {
   summary: 'the network is cut in two or three, then heals: one ring again, by itself',
   own: { kind: anyKind, cutSeconds: 0, parts: 0 },
+  // Hours for few peers, minutes for many: what a quiet peer does costs the same in each second.
+  draw: (random) => {
+    const peers = 2 + random.below(random.below(2) === 0 ? 16 : 59);
+    const mostMs = Math.min(cutMsRange[1], 40_000_000 / peers);
+    return { peers, cutSeconds: Math.round(logUniform(random, cutMsRange[0], mostMs) / 1000) };
+  },
   async run({
     seed,
     peers = 24,
@@ -41,23 +51,22 @@ export const partition = {
   }: CommonOptions & { readonly kind?: number; readonly cutSeconds?: number; readonly parts?: number }) {
     const world = new World({ seed, network: { delayMs: 5 } });
     const { clock, random } = world;
-    const between = (low: number, high: number): number => low * (high / low) ** randomFraction(random);
-    world.faults.conditions = { ...world.faults.conditions, delayMs: between(1, 50) };
+    world.faults.conditions = { ...world.faults.conditions, delayMs: logUniform(random, 1, 50) };
     const figures = new LookupFigures();
     await world.grow(peers);
     await world.untilIdeal();
-    await clock.runFor(between(1_000, 20 * minuteMs));
+    await clock.runFor(logUniform(random, 1_000, 20 * minuteMs));
 
     world.require(listRules);
     const drawnKind = random.below(anyKind);
-    const drawnMs = between(...cutMsRange);
+    const drawnMs = logUniform(random, ...cutMsRange);
     const cut = new Partition(world, partitionKinds[kind] ?? partitionKinds[drawnKind]!, parts);
     const cutMs = cutSeconds > 0 ? 1000 * cutSeconds : drawnMs;
-    cut.begin(between(500, minuteMs));
+    cut.begin(logUniform(random, 500, minuteMs));
     const life = new LifeInParts(world, cut, figures);
-    await life.goOn(cutMs, steps);
+    const partsIdealAfterMs = await life.goOn(cutMs, steps);
     const failedDuringCut = figures.failedCount;
-    if (cut.isClean && cutMs >= partIdealWithinMs) await life.checkParts();
+    if (partsIdealAfterMs >= 0) await life.checkLookups();
     const rings = world.checker.shape.rings.length;
     const groups = groupsOfAcquaintances(world).length;
     cut.end();
@@ -72,8 +81,8 @@ export const partition = {
     world.listeners.add(onFirstChange);
     if (groups === 1) {
       try {
-        mergedAfterMs = Math.round(await world.untilIdeal(oneRingWithinMs));
-        await checkWhole(world, figures);
+        mergedAfterMs = Math.round(await world.untilIdeal(idealWithinMs(world.peers.length)));
+        await checkIdeal(world, figures);
       } catch (error) {
         world.violated('oneRingAgain', String(error));
       }
@@ -85,6 +94,7 @@ export const partition = {
         kind: cut.kind,
         parts: cut.count,
         cutMs: Math.round(cutMs),
+        partsIdealAfterMs,
         rings,
         groups,
         foundAfterMs,
@@ -94,6 +104,11 @@ export const partition = {
     };
   },
 } satisfies Scenario;
+
+/** A number between two bounds; every order of magnitude is as likely as the others. */
+function logUniform(random: Random, low: number, high: number): number {
+  return low * (high / low) ** randomFraction(random);
+}
 
 /** What goes on while the network is cut. */
 class LifeInParts {
@@ -109,51 +124,81 @@ class LifeInParts {
     this.#figures = figures;
   }
 
-  /** Lets it last, with lookups all the while, and comings and goings if the cut is of that kind. */
-  async goOn(cutMs: number, lookups: number): Promise<void> {
-    const { clock, random } = this.#world;
-    for (let step = 0; step < lookups; step += 1) {
-      await clock.runFor(cutMs / lookups);
-      const inside = this.#inside(this.#world.live);
-      const seeker = inside[random.below(inside.length)];
-      if (seeker !== undefined) this.#track(this.#lookUp(seeker));
-      if (this.#cut.kind === 'churn') this.#change(random.below(this.#cut.count));
+  /**
+   * Lets it last, with lookups all the while, and comings and goings if the cut is of that kind.
+   * @returns after how long each part was an ideal ring, in milliseconds; -1 where that is not asked for or did not come.
+   */
+  async goOn(cutMs: number, lookups: number): Promise<number> {
+    const { clock } = this.#world;
+    const endMs = clock.monotonicMs() + cutMs;
+    for (let step = 1; step <= lookups; step += 1) {
+      clock.setTimer((step * cutMs) / (lookups + 1), () => this.#live());
     }
+    const idealAfterMs =
+      this.#cut.isClean && cutMs > partIdealWithinMs ? await this.#untilPartsAreIdeal() : -1;
+    await clock.runFor(endMs - clock.monotonicMs());
     for (const peer of this.#away) this.#comeBack(peer);
     while (this.#underWay.size > 0) await clock.run(Promise.all(this.#underWay));
+    return idealAfterMs;
   }
 
-  /** Each part is an ideal ring, and answers as one. */
-  async checkParts(): Promise<void> {
+  /** Each part answers as a ring of its own. */
+  async checkLookups(): Promise<void> {
     const { clock, random } = this.#world;
     for (const part of this.#cut.parts) {
-      const members = part.map(({ node }) => ({ state: node.membership.state, alive: true }));
-      const why = whyNotIdeal(members, limits.successorListLength);
-      if (why !== undefined) {
-        this.#world.violated('partIsIdeal', `of ${part.length}: ${why}`);
-        continue;
-      }
-      for (const peer of part.slice(0, 5)) {
+      const ids = part.map(({ id }) => id);
+      for (const peer of part.slice(0, seekersInPart)) {
         const key = idFromBytes(random.bytes(32));
-        const owner = firstFrom(
-          key,
-          part.map(({ id }) => id),
-        );
         const answer = await clock.run(peer.node.membership.lookup(key).catch(() => undefined));
-        if (answer?.peers[0]?.id !== owner) {
-          this.#world.violated('partAnswers', `${shortId(key)} from ${peer.address}`);
+        if (answer?.peers[0]?.id !== firstFrom(key, ids)) {
+          this.#world.violated('partAnswers', `${shortId(key)} is not found from ${peer.address}`);
         }
       }
     }
   }
 
+  async #untilPartsAreIdeal(): Promise<number> {
+    const { clock, listeners } = this.#world;
+    const sinceMs = clock.monotonicMs();
+    let why: string | undefined;
+    const look = (): void => {
+      why = this.#cut.parts
+        .map((part) => whyNotIdeal(this.#membersOf(part), limits.successorListLength))
+        .find((reason) => reason !== undefined);
+    };
+    look();
+    listeners.add(look);
+    try {
+      await clock.runUntil('each part is ideal', () => why === undefined, partIdealWithinMs);
+      return Math.round(clock.monotonicMs() - sinceMs);
+    } catch {
+      this.#world.violated('partIsIdeal', why ?? '');
+      return -1;
+    } finally {
+      listeners.delete(look);
+    }
+  }
+
+  #membersOf(part: readonly SimulatedPeer[]): readonly Member[] {
+    return part.map(({ node }) => ({ state: node.membership.state, alive: true }));
+  }
+
+  /** What happens now and then. */
+  #live(): void {
+    const { live, random } = this.#world;
+    const inside = this.#inside(live);
+    const seeker = inside[random.below(inside.length)];
+    if (seeker !== undefined) this.#track(this.#lookUp(seeker));
+    if (this.#cut.kind === 'churn') this.#change(random.below(this.#cut.count));
+  }
+
   async #lookUp(seeker: SimulatedPeer): Promise<void> {
     const key = idFromBytes(this.#world.random.bytes(32));
     try {
-      const { hops, failures } = await seeker.node.membership.lookup(key);
+      const { hops, failures } = await seeker.unlessItCrashes(seeker.node.membership.lookup(key));
       this.#figures.answered(hops, failures);
-    } catch {
-      this.#figures.failed();
+    } catch (error) {
+      if (!(error instanceof Crashed)) this.#figures.failed();
     }
   }
 
@@ -191,22 +236,4 @@ class LifeInParts {
     this.#underWay.add(done);
     void done.then(() => this.#underWay.delete(done));
   }
-}
-
-/** From now on nothing changes, and every lookup finds the owner. */
-async function checkWhole(world: World, figures: LookupFigures): Promise<void> {
-  const { clock } = world;
-  world.require(ringRules);
-  let changes = 0;
-  const onChange = (): void => {
-    changes += 1;
-  };
-  world.listeners.add(onChange);
-  await clock.runFor(quietMs);
-  world.listeners.delete(onChange);
-  if (changes > 0) world.violated('quiet', `${changes} changes in the ideal ring`);
-  const before = figures.failedCount;
-  const lookups = new CheckedLookups(world, figures);
-  for (const peer of world.live) await clock.run(lookups.random(peer));
-  if (figures.failedCount > before) world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
 }

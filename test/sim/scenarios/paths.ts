@@ -2,7 +2,7 @@
  * How long lookups are in rings of 8 to 16,384 peers: SIGCOMM 2001, figure 10a. static-lookups.ts says what a path counts.
  *
  * Each ring is measured three times, with the same peers and the same lookups:
- * - `plain`: fingers and one successor, as in the paper;
+ * - `plain`: fingers, each with a stand-in, and one successor, which is next to what the paper has;
  * - `fingers`: fingers and successor lists, as in production;
  * - `cached`: a cache of peers met beside them. A ring that fits the cache takes one hop, a larger one fewer than with
  *   fingers.

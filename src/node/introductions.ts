@@ -1,0 +1,125 @@
+/**
+ * A newcomer's way into the ring, over the network: src/ring/entry.ts says whom it has to meet, and why.
+ *
+ * A member that does not see the whole ring has no list of everybody: there the newcomer has joined as soon as that
+ * member, which it belongs right behind, has taken it in, and is inside when the ring shows that it knows it.
+ */
+import { hasCode, PeerStoreError } from '../base/errors.js';
+import { limits } from '../base/limits.js';
+import { type Acquaintance, meet, missed, noAcquaintance, strangers } from '../ring/entry.js';
+import type { PeerRef } from '../ring/peer.js';
+import { faultIn, type Neighbourhood, seesWholeRing } from '../ring/state.js';
+import { forgetMember, isPlaceOf, join } from '../ring/steps.js';
+import { takeIn, without } from '../ring/whole-ring.js';
+import { meansNoAnswer } from '../wire/errors.js';
+import type { Transport } from '../wire/transport.js';
+import type { Liveness } from './liveness.js';
+import type { Pointers } from './pointers.js';
+
+export interface IntroductionsOptions {
+  readonly self: PeerRef;
+  readonly pointers: Pointers;
+  readonly transport: Transport;
+  readonly liveness: Liveness;
+  /** Entries of a successor list. */
+  readonly listLength: number;
+  readonly signal: AbortSignal;
+}
+
+/** What a peer answers to a newcomer. */
+interface Welcome extends Neighbourhood {
+  readonly isInside: boolean;
+  readonly life: number;
+}
+
+export class Introductions {
+  readonly #options: IntroductionsOptions;
+
+  constructor(options: IntroductionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Joins the ring by a member, and enters it if that member sees the whole ring.
+   * @throws PeerStoreError UNSETTLED when it is to be tried again from the beginning.
+   */
+  async enterBy(witness: PeerRef): Promise<void> {
+    const { self, pointers, listLength } = this.#options;
+    const first = await this.#introduceTo(witness);
+    const member = without(first, self.id);
+    if (!isPlaceOf(self, member)) throw unsettled('the place is no longer free');
+    const isWhole = seesWholeRing(member);
+    if (isWhole && !first.isInside) throw unsettled('the member is itself still on its way into the ring');
+    if (!isWhole && member.successors.length === 0) throw unsettled('the member knows nobody else just now');
+    await pointers.take(() => pointers.become(join(self, member, listLength)));
+    pointers.join();
+    if (!isWhole) return;
+    let known = await this.#meetAll(meet(noAcquaintance(self.id), member));
+    for (let round = 0; round < limits.joinSteps; round += 1) {
+      // In a crowd of newcomers the ring outgrows the lists, and it is too large for everybody to know everybody.
+      if (!seesWholeRing(pointers.now)) return;
+      const again = await this.#introduceTo(witness);
+      if (again.life !== first.life) throw unsettled('the member that let this peer in has restarted');
+      known = meet(known, again);
+      if (strangers(known).length === 0) {
+        pointers.enter();
+        return;
+      }
+      known = await this.#meetAll(known);
+    }
+    throw unsettled('ever more peers are coming into the ring');
+  }
+
+  /** Introduces this peer to everybody of whom it hears. */
+  async #meetAll(begin: Acquaintance): Promise<Acquaintance> {
+    let known = begin;
+    for (let round = 0; round < limits.joinSteps; round += 1) {
+      const next = strangers(known);
+      if (next.length === 0 || !seesWholeRing(this.#options.pointers.now)) break;
+      const meetings = next.map(async (peer) => ({ peer, welcome: await this.#meet(peer) }));
+      for (const { peer, welcome } of await Promise.all(meetings)) {
+        known = welcome === undefined ? missed(known, peer.id) : meet(known, welcome);
+      }
+    }
+    return known;
+  }
+
+  /** @returns what a peer answered; undefined when it is dead, or beyond our reach, where only others can tell it. */
+  async #meet(peer: PeerRef): Promise<Welcome | undefined> {
+    const { pointers, liveness, transport, self, listLength, signal } = this.#options;
+    try {
+      const { response } = await transport.call(peer, 'introduce', { peer: self }, { signal });
+      await pointers.take(() => pointers.become(takeIn(pointers.now, peer, listLength)));
+      return response;
+    } catch (error) {
+      if (!meansNoAnswer(error)) throw passing(error);
+    }
+    const isDead = await liveness.isDeadForRouting(peer);
+    if (!isDead && !liveness.isVouchedFor(peer)) throw unsettled('a peer did not answer, and lives');
+    if (isDead) await pointers.take(() => pointers.become(forgetMember(pointers.now, peer.id)));
+    return undefined;
+  }
+
+  async #introduceTo(witness: PeerRef): Promise<Welcome> {
+    const { transport, self, signal } = this.#options;
+    try {
+      const { response } = await transport.call(witness, 'introduce', { peer: self }, { signal });
+      const fault = response.self.id === witness.id ? faultIn(response) : 'they are not its own';
+      if (fault !== undefined) throw new PeerStoreError('PROTOCOL', `the pointers are refused: ${fault}`);
+      return response;
+    } catch (error) {
+      throw passing(error);
+    }
+  }
+}
+
+/** What a newcomer takes for a reason to try again, unless it is to stop altogether. */
+function passing(error: unknown): unknown {
+  return hasCode(error, 'CANCELLED') || !(error instanceof PeerStoreError)
+    ? error
+    : new PeerStoreError('UNSETTLED', `could not come in yet: ${error.message}`, { cause: error });
+}
+
+function unsettled(why: string): PeerStoreError {
+  return new PeerStoreError('UNSETTLED', why, { retryAfterMs: limits.unsettledRetryMs });
+}

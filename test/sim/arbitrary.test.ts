@@ -1,0 +1,29 @@
+import { randomInt } from 'node:crypto';
+
+import { expect } from 'chai';
+
+import { pointerKinds } from './arbitrary-pointers.js';
+import { arbitrary } from './scenarios/arbitrary.js';
+
+const freshSeed = randomInt(2 ** 32);
+
+describe('sim: peers that begin with wrong pointers', function () {
+  this.timeout(120_000);
+
+  for (const [kind, name] of pointerKinds.entries()) {
+    for (const options of [
+      { seed: 1, peers: 4 },
+      { seed: 2, peers: 20 },
+    ]) {
+      it(`${name}: become one ideal ring (${JSON.stringify({ ...options, kind })})`, async () => {
+        const { violations } = await arbitrary.run({ ...options, kind });
+        expect(violations).to.deep.equal([]);
+      });
+    }
+  }
+
+  it(`any kind: become one ideal ring (seed ${freshSeed})`, async () => {
+    const { violations } = await arbitrary.run({ seed: freshSeed, peers: 12 });
+    expect(violations).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,61 @@
+/** When a ring that has come to harm is ideal again, and what it is held to then. */
+import { messageOf } from '../../src/base/errors.js';
+import { limits } from '../../src/base/limits.js';
+import { jitterShare } from '../../src/node/periodic.js';
+import { defaultIntervals } from '../../src/node/upkeep.js';
+import { CheckedLookups } from './lookups.js';
+import { ringRules } from './rules.js';
+import type { LookupFigures } from './scenario.js';
+import type { World } from './world.js';
+
+/**
+ * The longest time until rings that can hear each other are one, and ideal. In each round of looking around a peer asks
+ * some of those that it remembers, so all of them have been asked after a number of rounds, each begun after the longest
+ * pause at the latest; one more is for the questions themselves and for the rings to close.
+ * @param known how many peers there are to remember, dead ones too
+ */
+export function idealWithinMs(known: number): number {
+  const rounds = Math.ceil(known / limits.lookAroundPeers);
+  return (rounds + 1) * defaultIntervals.lookAround.longestMs * (1 + jitterShare);
+}
+
+/**
+ * Lets time pass when nothing happens any more, and checks what the ring has come to.
+ * @param withinMs after this long it has to be ideal
+ * @returns how long it took; `withinMs` when it did not become ideal.
+ */
+export async function comeToRest(
+  world: World,
+  figures: LookupFigures,
+  { withinMs, quietMs }: { readonly withinMs: number; readonly quietMs: number },
+): Promise<number> {
+  try {
+    const idealAfterMs = await world.untilIdeal(withinMs);
+    await checkIdeal(world, figures, quietMs);
+    return idealAfterMs;
+  } catch (error) {
+    world.violated('ideal', messageOf(error));
+    return withinMs;
+  }
+}
+
+/**
+ * Checks of a ring that has become ideal: all rules hold, nothing changes any more, and every lookup finds the owner.
+ * @param quietMs a ring that is ideal stays as it is; looked at for this long
+ */
+export async function checkIdeal(world: World, figures: LookupFigures, quietMs = 600_000): Promise<void> {
+  const { clock } = world;
+  world.require(ringRules);
+  let changes = 0;
+  const onChange = (): void => {
+    changes += 1;
+  };
+  world.listeners.add(onChange);
+  await clock.runFor(quietMs);
+  world.listeners.delete(onChange);
+  if (changes > 0) world.violated('quiet', `${changes} changes in the ideal ring`);
+  const before = figures.failedCount;
+  const lookups = new CheckedLookups(world, figures);
+  for (const peer of world.live) await clock.run(lookups.random(peer));
+  if (figures.failedCount > before) world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
+}

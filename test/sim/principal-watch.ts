@@ -1,0 +1,99 @@
+/**
+ * Principals while a ring changes. No step makes a claim about a stretch of the ring that was not part of an older
+ * claim, except over a peer that is dead (principals.ts). So:
+ *
+ * - `principalsStay`: a member that nobody skips is never skipped while it lives. A step that breaks this is wrong at
+ *   that moment, long before the ring breaks, if it ever does in this run.
+ * - `sufficientPrincipals`: there is one, as long as crashes leave one.
+ */
+import { type Id, shortId } from '../../src/ring/identifier.js';
+import { between } from '../../src/ring/interval.js';
+import { type Claim, claimsOf } from './principals.js';
+import type { Broken, Change, Watch } from './rules.js';
+
+/**
+ * The principals of a ring while it changes. A newcomer on its way in claims like everybody, since others learn from it,
+ * and counts as a principal only once it is inside: until then it may have yet to introduce itself to another one.
+ */
+export class PrincipalWatch implements Watch {
+  /** The live peers that have joined, in the order of their ids. */
+  readonly #order: Id[] = [];
+  readonly #inside = new Set<Id>();
+  readonly #claims = new Map<Id, readonly Claim[]>();
+  /** By how many claims each live peer is skipped. */
+  readonly #skips = new Map<Id, number>();
+  readonly #principals = new Set<Id>();
+
+  /** How many there are, after the last event. */
+  get count(): number {
+    return this.#principals.size;
+  }
+
+  /** Whether somebody is a principal beside this one. */
+  hasOther(id: Id): boolean {
+    return this.count > (this.#principals.has(id) ? 1 : 0);
+  }
+
+  changed({ id, after, isInside }: Change): void {
+    for (const claim of this.#claims.get(id) ?? []) this.#count(claim, -1);
+    if (after === undefined) {
+      this.#forget(id);
+      return;
+    }
+    if (isInside) this.#inside.add(id);
+    if (!this.#claims.has(id)) this.#insert(id);
+    const claims = claimsOf(after);
+    this.#claims.set(id, claims);
+    for (const claim of claims) this.#count(claim, 1);
+  }
+
+  *broken(): Iterable<Broken> {
+    for (const [id, skips] of this.#skips) {
+      if (skips > 0) {
+        if (this.#principals.delete(id)) {
+          yield { rule: 'principalsStay', what: `${shortId(id)} lives and is skipped` };
+        }
+      } else if (this.#inside.has(id)) this.#principals.add(id);
+    }
+    if (this.#inside.size > 0 && this.count === 0) {
+      yield { rule: 'sufficientPrincipals', what: 'there is no principal' };
+    }
+  }
+
+  #insert(id: Id): void {
+    this.#order.splice(this.#placeFrom(id), 0, id);
+    let skips = 0;
+    for (const claims of this.#claims.values())
+      for (const [from, to] of claims) if (between(from, id, to)) skips += 1;
+    this.#skips.set(id, skips);
+  }
+
+  #forget(id: Id): void {
+    this.#inside.delete(id);
+    this.#principals.delete(id);
+    this.#skips.delete(id);
+    if (this.#claims.delete(id)) this.#order.splice(this.#placeFrom(id), 1);
+  }
+
+  #count([from, to]: Claim, change: 1 | -1): void {
+    const start = this.#placeFrom(from);
+    for (let step = 0; step < this.#order.length; step += 1) {
+      const id = this.#order[(start + step) % this.#order.length]!;
+      if (id === from) continue;
+      if (!between(from, id, to)) return;
+      this.#skips.set(id, this.#skips.get(id)! + change);
+    }
+  }
+
+  /** Where the first peer at or after an id stands. */
+  #placeFrom(id: Id): number {
+    let low = 0;
+    let high = this.#order.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#order[middle]! < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,45 @@
+/** Tells the watches of a world's rules how the ring changes. */
+import type { Id } from '../../src/ring/identifier.js';
+import type { RingState } from '../../src/ring/state.js';
+import type { Broken, RuleSet, Watch } from './rules.js';
+import type { SimulatedPeer } from './peer.js';
+
+/** What the watches were told of a peer last. */
+interface Told {
+  readonly state: RingState;
+  readonly isInside: boolean;
+  readonly isLeaving: boolean;
+}
+
+export class Watches {
+  readonly #told = new Map<Id, Told>();
+  readonly #watches: readonly Watch[];
+
+  /** @param peers those that there are when the rules begin to hold */
+  constructor(rules: RuleSet, peers: readonly SimulatedPeer[], atMs: number) {
+    this.#watches = (rules.watches ?? []).map((make) => make());
+    for (const peer of peers) this.look(peer, atMs);
+  }
+
+  /** Looks at a peer that may have changed. */
+  look(peer: SimulatedPeer, atMs: number): void {
+    if (this.#watches.length === 0) return;
+    const { id, isInside, isLeaving } = peer;
+    const before = this.#told.get(id);
+    const after = peer.isUp ? peer.state : undefined;
+    if (before?.state === after) {
+      if (after === undefined) return;
+      if (before?.isInside === isInside && before.isLeaving === isLeaving) return;
+    }
+    if (after === undefined) this.#told.delete(id);
+    else this.#told.set(id, { state: after, isInside, isLeaving });
+    for (const watch of this.#watches) {
+      watch.changed({ id, before: before?.state, after, isInside, isLeaving, atMs });
+    }
+  }
+
+  /** What the changes since the last time have broken. */
+  *broken(): Iterable<Broken> {
+    for (const watch of this.#watches) yield* watch.broken();
+  }
+}
