@@ -23,6 +23,7 @@ import type { Id } from '../ring/identifier.js';
 import { between } from '../ring/interval.js';
 import type { PeerRef } from '../ring/peer.js';
 import { firstSuccessor } from '../ring/state.js';
+import type { Liveness } from './liveness.js';
 import type { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import type { Routes } from './routes.js';
@@ -35,6 +36,7 @@ export interface LookAroundOptions {
   readonly routes: Pick<Routes, 'find'>;
   readonly stabilizer: Pick<Stabilizer, 'notify' | 'stabilizeFrom'>;
   readonly pointers: Pointers;
+  readonly liveness: Pick<Liveness, 'answers'>;
   readonly signal: AbortSignal;
 }
 
@@ -54,7 +56,9 @@ export class LookAround {
   async round(): Promise<boolean> {
     const [head] = this.#options.pointers.now.successors;
     const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];
-    const seen = await Promise.all(through.map((peer) => this.#nextAsSeenBy(peer)));
+    const seen = await Promise.all(
+      through.flatMap((peer) => [this.#nextAsSeenBy(peer), this.#ifItIsNearer(peer)]),
+    );
     const next = new Map<Id, PeerRef>();
     for (const peer of seen) if (peer !== undefined) next.set(peer.id, peer);
     let isNews = false;
@@ -75,6 +79,16 @@ export class LookAround {
       if (error instanceof PeerStoreError) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * A peer that lies before the first successor, if it answers. Where the list names dead ones only, this is the way on:
+   * then nobody who can be asked sees past the gap.
+   */
+  async #ifItIsNearer(peer: PeerRef): Promise<PeerRef | undefined> {
+    const { self, pointers, liveness } = this.#options;
+    if (!between(self.id, peer.id, firstSuccessor(pointers.now).id)) return undefined;
+    return (await liveness.answers(peer)) ? peer : undefined;
   }
 
   /** Somebody sees this peer before `next`. @returns whether that is news to either. */

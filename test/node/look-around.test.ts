@@ -42,6 +42,7 @@ function lookAround(options: {
         return Promise.resolve({ peers: [peerAt(named)], answeredBy: through!, hops: 1, failures: 0 });
       },
     },
+    liveness: { answers: (peer) => Promise.resolve(options.names.has(place(peer))) },
     stabilizer: {
       notify: (peer) => Promise.resolve(told.push(place(peer)) > 0),
       stabilizeFrom: (peer) => {
@@ -72,6 +73,13 @@ describe('node/look-around', () => {
     const { subject, told, adopted } = lookAround({ remembers: [70], names: new Map([[70, 65]]) });
     expect(await subject.round()).to.equal(true);
     expect([told, adopted]).to.deep.equal([[65], []]);
+  });
+
+  it('a remembered peer before the first successor is adopted if it answers, whatever it sees', async () => {
+    // The first successor is dead, and all who are asked name it.
+    const { subject, adopted } = lookAround({ remembers: [52, 55], names: new Map([[55, 60]]) });
+    expect(await subject.round()).to.equal(true);
+    expect(adopted).to.deep.equal([55]);
   });
 
   it('the first successor is asked in each round: a ring may go round twice', async () => {

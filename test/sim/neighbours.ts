@@ -1,6 +1,6 @@
 /**
- * How a peer's neighbours change: what the protocol says of each single step, in a network whose peers are never falsely
- * taken for dead.
+ * How a member's neighbours change: what the protocol says of each single step, in a network whose peers are never falsely
+ * taken for dead. (A newcomer on its way in may begin anew by another member.)
  *
  * - `livingNeighboursStay`: the first successor and the predecessor make room only for nearer ones, unless they are dead or
  *   leave in good order.
@@ -15,16 +15,21 @@ import type { RingState } from '../../src/ring/state.js';
 import type { Broken, Change, Watch } from './rules.js';
 
 export class NeighbourWatch implements Watch {
+  /** Those who are here to stay. */
   readonly #staying = new Set<Id>();
+  readonly #inside = new Set<Id>();
   readonly #goneAtMs = new Map<Id, number>();
   #changes: Change[] = [];
 
   changed(change: Change): void {
-    const { id, after, isLeaving, atMs } = change;
+    const { id, after, isUp, isInside, isLeaving, atMs } = change;
     if (after !== undefined && !isLeaving) this.#staying.add(id);
     else this.#staying.delete(id);
-    if (after === undefined) this.#goneAtMs.set(id, atMs);
-    this.#changes.push(change);
+    if (isUp) this.#goneAtMs.delete(id);
+    else if (!this.#goneAtMs.has(id)) this.#goneAtMs.set(id, atMs);
+    if (this.#inside.has(id)) this.#changes.push(change);
+    if (isInside) this.#inside.add(id);
+    else this.#inside.delete(id);
   }
 
   /** After the event, when everybody's change is known. */
@@ -49,11 +54,10 @@ export class NeighbourWatch implements Watch {
 
   *#adopted(before: RingState, after: RingState, atMs: number): Iterable<Broken> {
     const head = after.successors[0];
-    if (head === undefined || this.#staying.has(head.id)) return;
-    if (before.successors.some(({ id }) => id === head.id)) return;
     // One that was never in the ring is on its way in: it has introduced itself, and has no pointers yet.
-    const goneAtMs = this.#goneAtMs.get(head.id) ?? atMs;
-    if (atMs - goneAtMs > limits.pointersTimeoutMs)
+    if (head === undefined || before.successors.some(({ id }) => id === head.id)) return;
+    const goneAtMs = this.#goneAtMs.get(head.id);
+    if (goneAtMs !== undefined && atMs - goneAtMs > limits.pointersTimeoutMs)
       yield { rule: 'onlyTheLivingAreAdopted', what: `${shortId(after.self.id)} adopts a dead peer` };
   }
 

@@ -96,7 +96,7 @@ export class SimulatedPeer {
 
   /** Whether it speaks for the ring; it has joined before. */
   get isInside(): boolean {
-    return this.#node?.membership.isInside === true;
+    return this.isUp && this.#node?.membership.isInside === true;
   }
 
   /** Its pointers of this moment, or those that it had when it crashed; undefined while it is outside. */
@@ -192,6 +192,7 @@ export class SimulatedPeer {
     this.#world.note(`stop ${this.address}`);
     this.#isLeaving = true;
     this.#hasLeft = true;
+    this.#world.touch(this);
     await process?.unlessItCrashes(this.node.stop());
     this.#end(false);
   }

@@ -16,7 +16,15 @@ const pointers = (self: number, predecessor: number | null, list: readonly numbe
 describe('sim: principals while the ring changes', () => {
   let watch: PrincipalWatch;
   const told = (id: Id, after: RingState | undefined, isInside = true): string[] => {
-    watch.changed({ id, before: undefined, after, isInside, isLeaving: false, atMs: 0 });
+    watch.changed({
+      id,
+      before: undefined,
+      after,
+      isUp: after !== undefined,
+      isInside,
+      isLeaving: false,
+      atMs: 0,
+    });
     return [...watch.broken()].map(({ rule }) => rule);
   };
   const is = (state: RingState, isInside = true): string[] => told(state.self.id, state, isInside);

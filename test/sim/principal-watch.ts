@@ -34,9 +34,10 @@ export class PrincipalWatch implements Watch {
     return this.count > (this.#principals.has(id) ? 1 : 0);
   }
 
-  changed({ id, after, isInside }: Change): void {
+  changed({ id, after, isInside, isLeaving }: Change): void {
     for (const claim of this.#claims.get(id) ?? []) this.#count(claim, -1);
-    if (after === undefined) {
+    // Who says goodbye is taken at its word, and may be skipped before its process has ended.
+    if (after === undefined || isLeaving) {
       this.#forget(id);
       return;
     }

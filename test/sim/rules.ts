@@ -20,12 +20,14 @@ export interface Broken {
   readonly what: string;
 }
 
-/** One peer's pointers have changed, or whether it is inside or on its way out. */
+/** One peer's pointers have changed, or where it stands. */
 export interface Change {
   readonly id: Id;
   /** Undefined for a peer that had none, or has none any more. */
   readonly before: RingState | undefined;
   readonly after: RingState | undefined;
+  /** Whether its process runs; it may have no pointers yet. */
+  readonly isUp: boolean;
   readonly isInside: boolean;
   readonly isLeaving: boolean;
   readonly atMs: number;

@@ -6,7 +6,8 @@ import type { SimulatedPeer } from './peer.js';
 
 /** What the watches were told of a peer last. */
 interface Told {
-  readonly state: RingState;
+  readonly state: RingState | undefined;
+  readonly isUp: boolean;
   readonly isInside: boolean;
   readonly isLeaving: boolean;
 }
@@ -24,17 +25,13 @@ export class Watches {
   /** Looks at a peer that may have changed. */
   look(peer: SimulatedPeer, atMs: number): void {
     if (this.#watches.length === 0) return;
-    const { id, isInside, isLeaving } = peer;
+    const { id, isUp, isInside, isLeaving } = peer;
     const before = this.#told.get(id);
-    const after = peer.isUp ? peer.state : undefined;
-    if (before?.state === after) {
-      if (after === undefined) return;
-      if (before?.isInside === isInside && before.isLeaving === isLeaving) return;
-    }
-    if (after === undefined) this.#told.delete(id);
-    else this.#told.set(id, { state: after, isInside, isLeaving });
+    const told: Told = { state: isUp ? peer.state : undefined, isUp, isInside, isLeaving };
+    if (before !== undefined && isSame(before, told)) return;
+    this.#told.set(id, told);
     for (const watch of this.#watches) {
-      watch.changed({ id, before: before?.state, after, isInside, isLeaving, atMs });
+      watch.changed({ id, before: before?.state, after: told.state, isUp, isInside, isLeaving, atMs });
     }
   }
 
@@ -42,4 +39,8 @@ export class Watches {
   *broken(): Iterable<Broken> {
     for (const watch of this.#watches) yield* watch.broken();
   }
+}
+
+function isSame(a: Told, b: Told): boolean {
+  return a.state === b.state && a.isUp === b.isUp && a.isInside === b.isInside && a.isLeaving === b.isLeaving;
 }

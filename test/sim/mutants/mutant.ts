@@ -31,6 +31,9 @@ export const defaultSeeds = 10;
 
 const compiled = resolve(import.meta.dirname, '../../../src');
 const program = resolve(import.meta.dirname, '../run.js');
+const tests = pathToFileURL(resolve(import.meta.dirname, '../..')).href;
+/** What the rules reckon with, and not only the program. */
+const judged = ['ring/interval.js', 'ring/state.js'];
 const hooks = pathToFileURL(join(import.meta.dirname, 'hooks.js')).href;
 /** A broken protocol may turn in circles. Then it is found in any case. */
 const runMs = 120_000;
@@ -50,7 +53,8 @@ export class MutantRuns {
 
   /** One run of a mutant. */
   mutated({ file, was, becomes, run }: Mutant, seed: number): Promise<Ended> {
-    const change: Change = { url: pathToFileURL(join(compiled, file)).href, was, becomes };
+    const url = pathToFileURL(join(compiled, file)).href;
+    const change: Change = { url, was, becomes, judges: judged.includes(file) ? tests : undefined };
     const loader =
       `import { register } from 'node:module';` +
       `register(${JSON.stringify(hooks)}, { data: ${JSON.stringify(change)} });`;

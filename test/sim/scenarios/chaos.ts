@@ -21,8 +21,12 @@ import { drawSwarm } from '../swarm-plan.js';
 import { Users } from '../users.js';
 import { World } from '../world.js';
 
-/** How long the ring may take to become ideal once nothing goes wrong any more. */
-const idealWithinMs = 600_000;
+/**
+ * How long the ring may take to become ideal once nothing goes wrong any more and everybody is back: somebody who was
+ * alone for long looks for the others every two minutes and a little more.
+ */
+const idealWithinMs = 180_000;
+/** In this time everybody has on its disk whom the ring consists of. */
 const settlingMs = 5_000;
 const users = 3;
 const tasksAUser = 3;
@@ -39,7 +43,6 @@ export const chaos = {
     const plan = drawSwarm(random);
     await world.grow(wanted);
     await world.untilIdeal();
-    // By then everybody has on its disk whom the ring consists of.
     await clock.runFor(settlingMs);
     const ledger = new Ledger(world, defaultPolicy.replicas);
     const workers = new Users(world, ledger);

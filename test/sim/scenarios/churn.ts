@@ -5,8 +5,9 @@
  * A lookup counts as failed when it names nobody who lives, or somebody who was the owner at no moment of the lookup. The
  * published runs have the published intervals, `--published 1`; with `--published 0` peers look after the ring as they really do.
  */
+import { limits } from '../../../src/base/limits.js';
 import { jittered } from '../../../src/base/random.js';
-import { defaultIntervals, type UpkeepIntervals } from '../../../src/node/upkeep.js';
+import { defaultIntervals, longestSilenceMs, type UpkeepIntervals } from '../../../src/node/upkeep.js';
 import { CheckedLookups } from '../lookups.js';
 import type { SimulatedPeerOptions } from '../peer.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
@@ -23,6 +24,12 @@ export const publishedFailures = [
   [0.35, 16],
   [0.4, 15],
 ] as const;
+
+/** Joins a second for each peer: ten times the most of the table. */
+const mostChurn = (10 * 0.4) / 1000;
+
+/** Rounds of stabilize in which the ring is ideal again: a list is mended by an entry a round, and there is room for four. */
+const idealRounds = limits.successorListLength + 4;
 
 /** Rounds 30 seconds apart, more or less, whatever happens. */
 const publishedIntervals: UpkeepIntervals = {
@@ -43,13 +50,16 @@ export interface ChurnOptions extends CommonOptions {
 export const churn = {
   summary: 'peers join and crash all the time, and lookups go on: ToN table III',
   own: { rate: undefined, minutes: undefined, published: undefined },
-  draw: (random) => ({
-    peers: 20 + random.below(60),
-    rate: (1 + random.below(100)) / 100,
-    minutes: 1 + random.below(3),
-    steps: 200,
-    published: random.below(2),
-  }),
+  draw: (random) => {
+    const peers = 20 + random.below(60);
+    return {
+      peers,
+      rate: (peers * (1 + random.below(100)) * mostChurn) / 100,
+      minutes: 1 + random.below(3),
+      steps: 200,
+      published: random.below(2),
+    };
+  },
   async run(options: ChurnOptions) {
     const { seed, peers = 1000, steps = 10_000, rate = 0.4, minutes = 60, published = 1 } = options;
     const world = new World({ seed });
@@ -90,7 +100,8 @@ export const churn = {
     });
     await clock.runFor(untilMs - clock.monotonicMs());
     const failedInTenThousand = Math.round((1e4 * figures.failedCount) / Math.max(1, figures.count));
-    const idealAfterMs = Math.round(await world.untilIdeal());
+    const { stabilize } = published > 0 ? publishedIntervals : defaultIntervals;
+    const idealAfterMs = Math.round(await world.untilIdeal(idealRounds * longestSilenceMs(stabilize)));
     return {
       violations: world.violations,
       figures: {
