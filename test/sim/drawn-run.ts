@@ -17,12 +17,21 @@ export const drawingScenarios: readonly string[] = Object.entries(scenarios)
   .filter(([, scenario]) => 'draw' in scenario)
   .map(([name]) => name);
 
-/** The options of a scenario's run with this seed. @throws Error when there is no such scenario, or it draws none. */
-export function drawnOptions(name: string, seed: number): RunOptions {
+/**
+ * The options of a scenario's run with this seed.
+ * @param mostPeers where fewer than the drawn ones have to do
+ * @throws Error when there is no such scenario, or it draws none.
+ */
+export function drawnOptions(name: string, seed: number, mostPeers = Infinity): RunOptions {
   const scenario: Scenario | undefined = Object.hasOwn(scenarios, name) ? scenarios[name] : undefined;
   if (scenario?.draw === undefined) throw new Error(`there is no scenario "${name}" that draws its options`);
   // Not the stream that the run itself takes from the same seed: that one begins below 2^32.
-  return { seed, ...scenario.draw(seededRandom(seed + 2 ** 32)) };
+  const drawn = scenario.draw(seededRandom(seed + 2 ** 32));
+  return {
+    seed,
+    ...drawn,
+    ...(drawn['peers'] === undefined ? {} : { peers: Math.min(drawn['peers'], mostPeers) }),
+  };
 }
 
 /** What run.js takes for a run. */

@@ -23,6 +23,8 @@ export class PrincipalWatch implements Watch {
   /** By how many claims each live peer is skipped. */
   readonly #skips = new Map<Id, number>();
   readonly #principals = new Set<Id>();
+  /** Those who may have become principals, or cease to be, in this event. */
+  readonly #changed = new Set<Id>();
 
   /** How many there are, after the last event. */
   get count(): number {
@@ -35,6 +37,7 @@ export class PrincipalWatch implements Watch {
   }
 
   changed({ id, after, isInside, isLeaving }: Change): void {
+    this.#changed.add(id);
     for (const claim of this.#claims.get(id) ?? []) this.#count(claim, -1);
     // Who says goodbye is taken at its word, and may be skipped before its process has ended.
     if (after === undefined || isLeaving) {
@@ -49,16 +52,16 @@ export class PrincipalWatch implements Watch {
   }
 
   *broken(): Iterable<Broken> {
-    for (const [id, skips] of this.#skips) {
-      if (skips > 0) {
-        if (this.#principals.delete(id)) {
-          yield { rule: 'principalsStay', what: `${shortId(id)} lives and is skipped` };
-        }
-      } else if (this.#inside.has(id)) this.#principals.add(id);
+    for (const id of this.#changed) {
+      const skips = this.#skips.get(id);
+      if (skips === undefined) continue;
+      if (skips === 0 && this.#inside.has(id)) this.#principals.add(id);
+      if (skips > 0 && this.#principals.delete(id))
+        yield { rule: 'principalsStay', what: `${shortId(id)} lives and is skipped` };
     }
-    if (this.#inside.size > 0 && this.count === 0) {
+    if (this.#changed.size > 0 && this.#inside.size > 0 && this.count === 0)
       yield { rule: 'sufficientPrincipals', what: 'there is no principal' };
-    }
+    this.#changed.clear();
   }
 
   #insert(id: Id): void {
@@ -83,6 +86,7 @@ export class PrincipalWatch implements Watch {
       if (id === from) continue;
       if (!between(from, id, to)) return;
       this.#skips.set(id, this.#skips.get(id)! + change);
+      this.#changed.add(id);
     }
   }
 
