@@ -62,6 +62,10 @@ export const limits = Object.freeze({
   lookupCandidates: 24,
   /** Steps of one lookup before it gives up: four times the longest path of the published figures for 16,384 peers. */
   lookupSteps: 48,
+  /** Times that a lookup is begun where the ring is just changing, and the pause behind the first: a newcomer is taken in
+   * within some messages, and together they are longer than a round of stabilize. */
+  lookupAttempts: 4,
+  lookupPauseMs: 250,
   /** Peers remembered on disk for the next start and for healed partitions. */
   rememberedPeers: 256,
   /** Of these, how many a peer asks in one round who follows it: silent ones cost one wait together, and a peer that

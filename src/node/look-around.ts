@@ -66,11 +66,14 @@ export class LookAround {
     return isNews;
   }
 
-  /** Who follows this peer in the ring that another one is in. */
+  /**
+   * Who follows this peer in the ring that another one is in: a member that says itself that it lives. A newcomer on its way
+   * in comes to its place by the protocol's own steps, which pass nobody over.
+   */
   async #nextAsSeenBy(peer: PeerRef): Promise<PeerRef | undefined> {
     const { self, routes, signal } = this.#options;
     try {
-      return (await routes.find(self.id, [peer], { signal, except: self.id })).peers[0];
+      return (await routes.find(self.id, [peer], { signal, except: self.id, confirm: true })).peers[0];
     } catch (error) {
       // Remembered peers are gone more often than not.
       if (error instanceof PeerStoreError) return undefined;

@@ -12,11 +12,11 @@
  */
 import { setMaxListeners } from 'node:events';
 
-import type { Clock } from '../base/clock.js';
-import { PeerStoreError } from '../base/errors.js';
+import { type Clock, sleep } from '../base/clock.js';
+import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import { type Random, shuffled } from '../base/random.js';
+import { jittered, type Random, shuffled } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
@@ -161,11 +161,20 @@ export class Membership {
   }
 
   /**
-   * Finds the peer responsible for a key, for certain: see LookupOptions.confirm.
-   * @throws PeerStoreError UNREACHABLE, CANCELLED.
+   * Finds the peer responsible for a key, for certain: see LookupOptions.confirm. Where the ring is just changing, it asks
+   * again a few times.
+   * @throws PeerStoreError UNREACHABLE, UNSETTLED when the ring is still changing there, CANCELLED.
    */
-  lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
-    return this.#routes.find(key, this.#routes.start, { signal, confirm: true });
+  async lookup(key: Id, signal: AbortSignal = this.#ended.signal): Promise<LookupResult> {
+    const { clock, random } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#routes.find(key, this.#routes.start, { signal, confirm: true });
+      } catch (error) {
+        if (!hasCode(error, 'UNSETTLED') || attempt === limits.lookupAttempts) throw error;
+      }
+      await sleep(clock, jittered(random, attempt * limits.lookupPauseMs, 0.5), signal);
+    }
   }
 
   /**

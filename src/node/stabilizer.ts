@@ -20,7 +20,7 @@ import { isSamePeer, isSameReference, type PeerRef } from '../ring/peer.js';
 import { firstSuccessor, type Neighbourhood, seesWholeRing } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { listThrough } from '../ring/successor-list.js';
-import { withList } from '../ring/whole-ring.js';
+import { withList, without } from '../ring/whole-ring.js';
 import type { Transport } from '../wire/transport.js';
 import { meansNoAnswer } from '../wire/errors.js';
 import type { Liveness } from './liveness.js';
@@ -217,9 +217,7 @@ export class Stabilizer {
       if (await this.#options.liveness.lives(peer)) continue;
       await this.#pointers.take(() => {
         const state = this.#pointers.now;
-        const isAnother = (one: PeerRef): boolean => !isSamePeer(one, peer);
-        if (isSamePeer(state.successors[0], head))
-          this.#pointers.become({ ...state, successors: state.successors.filter(isAnother) });
+        if (isSamePeer(state.successors[0], head)) this.#pointers.become(without(state, peer.id));
       });
     }
     return nothing;

@@ -49,8 +49,8 @@ export type Purpose = 'way' | 'owner' | 'check';
 export type Move =
   | { readonly do: 'ask'; readonly peer: PeerRef; readonly purpose: Purpose }
   | { readonly do: 'finish'; readonly finding: Finding }
-  /** Nobody is left to ask, and nobody that lives was named. */
-  | { readonly do: 'give up' };
+  /** Nobody is left to ask who could say. `passing`: somebody lives that could not say just now. */
+  | { readonly do: 'give up'; readonly passing: boolean };
 
 /** What one peer has said of the ring from the key on. */
 interface Sight {
@@ -65,6 +65,8 @@ export class LookupPlan {
   readonly #waiting = new Map<Id, PeerRef>();
   readonly #asked = new Set<Id>();
   readonly #failed = new Set<Id>();
+  /** Peers on the way that live and could not say anything. */
+  readonly #mute = new Set<Id>();
   /** What the answers said of the peers from the key on, the answer of the peer nearest before the key first. */
   readonly #sights: Sight[] = [];
   /** The nearest peer before the key that has answered. */
@@ -123,6 +125,9 @@ export class LookupPlan {
     if (nearer !== undefined) {
       return this.#ask(nearer, this.#claims.get(named.peer.id) === nearer.id ? 'check' : 'way');
     }
+    if (!this.#isNearestFound && !this.#claims.has(named.peer.id) && this.#isSomebodyMute()) {
+      return { do: 'give up', passing: true };
+    }
     const { peers, answeredBy } = this.#findingFrom(named.by);
     const at = peers.findIndex(({ id }) => id === named.peer.id);
     return {
@@ -151,9 +156,20 @@ export class LookupPlan {
     for (const closer of peers) if (between(peer.id, closer.id, this.#key)) this.#consider(closer);
   }
 
+  /** A peer lives and cannot say now: it says nothing of the others, and stays the owner if it is named as such. */
+  cannotSay(peer: PeerRef): void {
+    if (peer.id !== this.#candidate) this.#mute.add(peer.id);
+  }
+
   /** A peer did not answer: it is taken for dead. */
   failed(peer: PeerRef): void {
     this.#failed.add(peer.id);
+  }
+
+  /** Whether somebody between the nearest answer and the key may know better than that answer. */
+  #isSomebodyMute(): boolean {
+    const nearest = this.#nearest;
+    return [...this.#mute].some((id) => nearest === undefined || isNearer(id, nearest.id, this.#key));
   }
 
   #askOwner(named: PeerRef, purpose: Purpose): Move {
@@ -163,7 +179,8 @@ export class LookupPlan {
 
   #askOnTheWay(nearer: PeerRef | undefined): Move {
     const next = nearer ?? this.#nearestWaiting(undefined);
-    return next === undefined ? { do: 'give up' } : this.#ask(next, 'way');
+    if (next !== undefined) return this.#ask(next, 'way');
+    return { do: 'give up', passing: this.#mute.size > 0 };
   }
 
   /** The first peer from the key on that was named and is not dead, and the best list that names it. */

@@ -42,7 +42,7 @@ export interface LookupResult {
 /**
  * Finds the peer that is responsible for a key.
  * @param start peers to begin with, in any order
- * @throws PeerStoreError UNREACHABLE when no peer is left to ask, CANCELLED.
+ * @throws PeerStoreError UNREACHABLE when no peer is left to ask, UNSETTLED when those that are cannot say now, CANCELLED.
  */
 export async function lookup(
   key: Id,
@@ -125,7 +125,10 @@ class Path {
       }
       const move = this.#plan.next();
       if (move.do === 'finish') return move.finding;
-      if (move.do === 'give up') break;
+      if (move.do === 'give up') {
+        if (move.passing) throw this.#unsettled(lastError);
+        break;
+      }
       lastError = (await this.#ask(move.peer, move.purpose)) ?? lastError;
     }
     throw new PeerStoreError(
@@ -164,9 +167,15 @@ class Path {
     } catch (error) {
       if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
       if (purpose !== 'check') this.failures += 1;
-      // Who is busy, or on its way in, lives: it says nothing of the others, and stays the owner if it is named as such.
-      if (!hasCode(error, 'BUSY', 'UNSETTLED')) this.#plan.failed(peer);
+      // Who is busy, or on its way in, lives.
+      if (hasCode(error, 'BUSY', 'UNSETTLED')) this.#plan.cannotSay(peer);
+      else this.#plan.failed(peer);
       return error;
     }
+  }
+
+  #unsettled(cause: unknown): PeerStoreError {
+    const what = `peers that may know who is responsible for ${shortId(this.#key)} cannot say just now`;
+    return new PeerStoreError('UNSETTLED', what, { cause, retryAfterMs: limits.unsettledRetryMs });
   }
 }

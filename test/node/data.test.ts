@@ -388,6 +388,8 @@ describe('node: who may say what', () => {
       () => liar.call(two!.ref, 'announce', { peer: three!.ref }),
       () => town.user.transport.call(two!.ref, 'notify', { peer: three!.ref }),
       () => town.user.transport.call(two!.ref, 'announce', { peer: three!.ref }),
+      () => liar.call(two!.ref, 'probe', { suspect: one!.ref, accuser: three!.ref }),
+      () => town.user.transport.call(two!.ref, 'probe', { suspect: two!.ref, accuser: three!.ref }),
       () => town.user.transport.call(two!.ref, 'leave', leave),
     ];
     for (const attempt of attempts) {

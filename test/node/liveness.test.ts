@@ -25,6 +25,8 @@ const silent: Way = { end: 'TIMEOUT', afterMs: Infinity };
 /** A peer whose questions end as told; those to the suspect in turn, of which the last goes on. */
 function accuser(pings: readonly Way[], witnesses: readonly Way[] = []) {
   const clock = new VirtualClock();
+  const late = { ms: 0 };
+  const held = lateClock(clock, () => late.ms);
   const health = new LocalHealth(clock);
   const contacts = new Contacts(clock, health);
   const verdicts: Verdict[] = [];
@@ -49,7 +51,7 @@ function accuser(pings: readonly Way[], witnesses: readonly Way[] = []) {
       const { end, afterMs = 10 } = way;
       const onAbort = (): void => reject(new PeerStoreError('CANCELLED', 'called off'));
       signal.addEventListener('abort', onAbort, { once: true });
-      clock.setTimer(Math.min(afterMs, timeoutMs), () => {
+      held.setTimer(Math.min(afterMs, timeoutMs), () => {
         signal.removeEventListener('abort', onAbort);
         if (afterMs > timeoutMs) reject(new PeerStoreError('TIMEOUT', 'too late'));
         else if (end === 'pong') resolve({ response: {} });
@@ -61,14 +63,14 @@ function accuser(pings: readonly Way[], witnesses: readonly Way[] = []) {
   const liveness = new Liveness({
     self: peerAt(9),
     transport,
-    clock: health.watching(clock),
+    clock: health.watching(held),
     contacts,
     health,
     witnesses: () => witnesses.map((_, at) => peerAt(10 + at)),
     onVerdict: (verdict) => verdicts.push(verdict),
     signal: ended.signal,
   });
-  return { clock, health, contacts, liveness, verdicts, ended, asked };
+  return { clock, late, contacts, liveness, verdicts, ended, asked };
 }
 
 type Accuser = ReturnType<typeof accuser>;
@@ -203,12 +205,18 @@ describe('node/liveness', () => {
     expect(tookMs).to.be.within(longestMs, longestMs + 4000);
   });
 
-  it('who was paused during an inquiry counts what was found before for nothing', async () => {
+  it('who was paused for a minute during an inquiry counts that minute for nothing', async () => {
     const one = accuser([silent, silent, silent, { end: 'pong' }], [{ end: 'dead' }]);
     const verdict = one.liveness.isDeadForRouting(suspect);
-    await one.clock.runFor(4000);
-    one.health.watching(lateClock(one.clock, limits.healthLateMs)).setTimer(0, () => undefined);
+    await one.clock.runFor(3500);
+    expect(one.asked.pings).to.equal(2);
+    // The third round does not end before the pause does.
+    one.late.ms = 60_000;
+    await one.clock.runFor(1000);
+    one.late.ms = 0;
+    expect(one.asked.pings).to.equal(3);
     expect(await one.clock.run(verdict)).to.equal(false);
+    expect(one.clock.monotonicMs()).to.be.greaterThan(60_000);
   });
 
   it('a question that is answered holds no inquiry; one that is not does', async () => {

@@ -38,7 +38,7 @@ describe('node/local-health', () => {
     it(`a timer that is ${lateMs} ms late is ${lateMs < limits.healthLateMs ? 'no pause' : 'a pause'}`, async () => {
       const clock = new VirtualClock();
       const health = new LocalHealth(clock);
-      const watched = health.watching(lateClock(clock, lateMs));
+      const watched = health.watching(lateClock(clock, () => lateMs));
       let hasFired = false;
       watched.setTimer(100, () => {
         hasFired = true;

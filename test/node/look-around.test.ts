@@ -34,8 +34,8 @@ function lookAround(options: {
     remembered,
     pointers,
     routes: {
-      find: (key: Id, [through]: readonly PeerRef[], { except }) => {
-        expect([place({ id: key }), except]).to.deep.equal([50, self.id]);
+      find: (key: Id, [through]: readonly PeerRef[], { except, confirm }) => {
+        expect([place({ id: key }), except, confirm]).to.deep.equal([50, self.id, true]);
         asked.push(place(through!));
         const named = options.names.get(place(through!));
         if (named === undefined) return Promise.reject(new PeerStoreError('UNREACHABLE', 'it is gone'));

@@ -217,6 +217,18 @@ describe('lookup: the word of whom', () => {
     expect((await find(states, 10, 15, { confirm: true }, [20])).places[0]).to.equal(20);
   });
 
+  it('says so when somebody between the last answer and the key cannot tell now, and may know better', async () => {
+    // 20 has let somebody in behind itself, perhaps; 40 does not say that it is responsible.
+    const states = pointers({ 10: [50, [20, 30, 40, 50]], 40: [30, [50, 10, 20]] });
+    const failure = await find(states, 10, 25, { confirm: true }, [20]).catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(PeerStoreError).with.property('code', 'UNSETTLED');
+    // What lies before the last answer does not matter, nor what the owner itself is certain of.
+    const behind = pointers({ 20: [10, [40, 50, 10]], 40: [20, [50, 10, 20]] });
+    expect((await find(behind, 20, 25, { confirm: true }, [10])).places[0]).to.equal(40);
+    const certain = pointers({ 10: [50, [20, 40, 50]], 40: [20, [50, 10, 20]] });
+    expect((await find(certain, 10, 25, { confirm: true }, [20])).places[0]).to.equal(40);
+  });
+
   it('neither asks nor names the peer that is excepted', async () => {
     const states = pointers({ 10: [30, [20, 30]], 20: [10, [30, 10]], 30: [20, [10, 20]] });
     const { places, asked } = await find(states, 10, 20, { except: idAt(20), confirm: true });

@@ -344,7 +344,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node/look-around.js',
     was: 'const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];',
     becomes: 'const through = [...this.#someUnseen()];',
-    run: 'arbitrary --peers 6 --kind 2',
+    run: 'arbitrary --peers 12 --kind 2',
     breaks: ['ideal'],
   },
   {

@@ -40,6 +40,8 @@ export const arbitrary = {
     const started = Promise.all(peers.map((peer) => peer.start()));
     await clock.runUntil('all have begun', () => peers.every(({ state }) => state !== undefined), 1);
     const rings = RingShape.of(world.members()).rings.length;
+    // What they begin with is no change.
+    await clock.runUntil('all are watched', () => world.checker.live.size === count, 60_000);
     const figures = new LookupFigures();
     const withinMs = idealWithinMs(count + population.ghosts.length);
     const idealAfterMs = Math.round(await comeToRest(world, figures, { withinMs, quietMs }));
