@@ -76,8 +76,8 @@ export class Membership {
     this.#options = options;
     this.#pointers = new Pointers(options.self, options.onChange);
     this.#errands = new Errands(options.log);
-    // Every question that is under way listens to it: those of errands, and the handful of the rounds.
-    setMaxListeners(2 * limits.errands, this.#ended.signal);
+    // Every question that is under way listens to it, as many as there are: that is no leak.
+    setMaxListeners(0, this.#ended.signal);
     const { signal } = this.#ended;
     this.#liveness = new Liveness({
       ...options,

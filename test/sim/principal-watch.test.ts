@@ -15,7 +15,9 @@ const pointers = (self: number, predecessor: number | null, list: readonly numbe
 
 describe('sim: principals while the ring changes', () => {
   let watch: PrincipalWatch;
+  let nowMs: number;
   const told = (id: Id, after: RingState | undefined, isInside = true): string[] => {
+    nowMs += 1000;
     watch.changed({
       id,
       before: undefined,
@@ -23,17 +25,23 @@ describe('sim: principals while the ring changes', () => {
       isUp: after !== undefined,
       isInside,
       isLeaving: false,
-      atMs: 0,
+      atMs: nowMs,
     });
     return [...watch.broken()].map(({ rule }) => rule);
   };
   const is = (state: RingState, isInside = true): string[] => told(state.self.id, state, isInside);
+  /** More peers have been there than a list names. */
+  const comeMany = (): void => {
+    for (let place = 20; place < 40; place += 1) told(peerAt(place).id, undefined);
+  };
 
   beforeEach(() => {
     watch = new PrincipalWatch();
+    nowMs = 0;
   });
 
   it('are the members whom nobody skips, and stay it', () => {
+    comeMany();
     is(pointers(1, 9, [4, 9]));
     is(pointers(4, 1, [9, 1]));
     is(pointers(9, 4, [1, 4]));
@@ -47,7 +55,27 @@ describe('sim: principals while the ring changes', () => {
 
   it('a ring of one claims that there is nobody else', () => {
     is(pointers(3, null, []));
-    expect(is(pointers(7, null, []))).to.deep.equal(['principalsStay', 'sufficientPrincipals']);
+    expect(is(pointers(7, null, []))).to.include.members(['principalsStay', 'sufficientPrincipals']);
+  });
+
+  it('may be skipped by an answer that was on its way when the last one ceased to skip them', () => {
+    comeMany();
+    is(pointers(1, 9, [9]));
+    is(pointers(4, 1, [9, 1]));
+    is(pointers(9, 4, [1, 4]));
+    is(pointers(1, 9, [4, 9]));
+    nowMs -= 999;
+    expect(is(pointers(2, 1, [9, 1]))).to.deep.equal([]);
+    is(pointers(2, 1, [4, 9, 1]));
+    expect(watch.hasOther(peerAt(9).id)).to.equal(true);
+    expect(is(pointers(2, 1, [9, 1]))).to.deep.equal(['principalsStay']);
+  });
+
+  it('are all members of a ring that has never been longer than a list', () => {
+    is(pointers(3, null, []));
+    is(pointers(3, 7, [7]));
+    is(pointers(7, 3, [3]));
+    expect(is(pointers(5, 3, [3]), false)).to.deep.equal(['principalsStay', 'everybodyIsPrincipal']);
   });
 
   it('a newcomer is none before it is inside', () => {

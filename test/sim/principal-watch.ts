@@ -5,11 +5,21 @@
  * - `principalsStay`: a member that nobody skips is never skipped while it lives. A step that breaks this is wrong at
  *   that moment, long before the ring breaks, if it ever does in this run.
  * - `sufficientPrincipals`: there is one, as long as crashes leave one.
+ * - `everybodyIsPrincipal`: in a ring that has never had more peers than a list names and one, every member is one
+ *   (src/ring/whole-ring.ts); so nothing has to be assumed of crashes there.
  */
+import { limits } from '../../src/base/limits.js';
 import { type Id, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
+import { calm } from './network-faults.js';
 import { type Claim, claimsOf } from './principals.js';
 import type { Broken, Change, Watch } from './rules.js';
+
+/**
+ * How long an answer travels at most. It repeats the claims that its sender made when it sent it, and so does who applies
+ * it, even if nobody else does any more: whoever has been skipped by nobody for less than this may be skipped once more.
+ */
+const answerMs = 1.5 * calm.delayMs;
 
 /**
  * The principals of a ring while it changes. A newcomer on its way in claims like everybody, since others learn from it,
@@ -22,21 +32,29 @@ export class PrincipalWatch implements Watch {
   readonly #claims = new Map<Id, readonly Claim[]>();
   /** By how many claims each live peer is skipped. */
   readonly #skips = new Map<Id, number>();
-  readonly #principals = new Set<Id>();
+  /** Since when they are. */
+  readonly #principals = new Map<Id, number>();
   /** Those who may have become principals, or cease to be, in this event. */
   readonly #changed = new Set<Id>();
+  /** Everybody who ever came, be it only to introduce itself. */
+  readonly #known = new Set<Id>();
+  #nowMs = 0;
 
   /** How many there are, after the last event. */
   get count(): number {
     return this.#principals.size;
   }
 
-  /** Whether somebody is a principal beside this one. */
+  /** Whether somebody beside this one is a principal, and stays it. */
   hasOther(id: Id): boolean {
-    return this.count > (this.#principals.has(id) ? 1 : 0);
+    for (const [other, sinceMs] of this.#principals)
+      if (other !== id && this.#nowMs - sinceMs > answerMs) return true;
+    return false;
   }
 
-  changed({ id, after, isInside, isLeaving }: Change): void {
+  changed({ id, after, isInside, isLeaving, atMs }: Change): void {
+    this.#nowMs = atMs;
+    this.#known.add(id);
     this.#changed.add(id);
     for (const claim of this.#claims.get(id) ?? []) this.#count(claim, -1);
     // Who says goodbye is taken at its word, and may be skipped before its process has ended.
@@ -55,12 +73,20 @@ export class PrincipalWatch implements Watch {
     for (const id of this.#changed) {
       const skips = this.#skips.get(id);
       if (skips === undefined) continue;
-      if (skips === 0 && this.#inside.has(id)) this.#principals.add(id);
-      if (skips > 0 && this.#principals.delete(id))
+      const sinceMs = this.#principals.get(id);
+      if (skips === 0) {
+        if (sinceMs === undefined && this.#inside.has(id)) this.#principals.set(id, this.#nowMs);
+        continue;
+      }
+      this.#principals.delete(id);
+      if (sinceMs !== undefined && this.#nowMs - sinceMs > answerMs)
         yield { rule: 'principalsStay', what: `${shortId(id)} lives and is skipped` };
     }
     if (this.#changed.size > 0 && this.#inside.size > 0 && this.count === 0)
       yield { rule: 'sufficientPrincipals', what: 'there is no principal' };
+    const isSmall = this.#known.size <= limits.successorListLength + 1;
+    if (isSmall && this.#changed.size > 0 && this.count < this.#inside.size)
+      yield { rule: 'everybodyIsPrincipal', what: `only ${this.count} of ${this.#inside.size} members are` };
     this.#changed.clear();
   }
 

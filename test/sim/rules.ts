@@ -40,30 +40,6 @@ export interface Watch {
   broken(): Iterable<Broken>;
 }
 
-/** A rule that is broken, and how. */
-export interface Broken {
-  readonly rule: string;
-  readonly what: string;
-}
-
-/** One peer's pointers have changed, or whether it is inside or on its way out. */
-export interface Change {
-  readonly id: Id;
-  /** Undefined for a peer that had none, or has none any more. */
-  readonly before: RingState | undefined;
-  readonly after: RingState | undefined;
-  readonly isInside: boolean;
-  readonly isLeaving: boolean;
-  readonly atMs: number;
-}
-
-/** Rules about how the ring changes. */
-export interface Watch {
-  changed(change: Change): void;
-  /** What the changes of one event have broken. */
-  broken(): Iterable<Broken>;
-}
-
 /** Rules by name. */
 export interface RuleSet {
   readonly states: Readonly<Record<string, StateRule>>;
@@ -144,6 +120,11 @@ export const ringRules: RuleSet = {
   shapes: { oneLiveSuccessor, atLeastOneRing, atMostOneRing, orderedRing, connectedAppendages },
   watches: [() => new NeighbourWatch(), () => new PrincipalWatch()],
 };
+
+/** {@link ringRules}, with the watch of principals that a scenario asks. */
+export function ringRulesWith(principals: PrincipalWatch): RuleSet {
+  return { ...ringRules, watches: [() => new NeighbourWatch(), () => principals] };
+}
 
 /** The rules that each peer keeps by itself: for networks that are cut or lose messages. */
 export const listRules: RuleSet = { states, shapes: {} };

@@ -2,12 +2,14 @@
  * From one peer to many: joins at random moments, alone and in crowds, crashes while the ring grows, and lookups all the
  * while. Never two rings, never disorder; and when it is quiet, the ideal ring.
  *
- * The protocol assumes that a crash leaves everybody a live successor, and the ring a member: where it would not, another
- * peer is chosen.
+ * The protocol assumes that a crash leaves everybody a live successor, and the ring a principal (principals.ts): where it
+ * would not, nobody crashes.
  */
 import type { SimulatedPeer } from '../peer.js';
 import { comeToRest } from '../ideal-check.js';
 import { CheckedLookups } from '../lookups.js';
+import { PrincipalWatch } from '../principal-watch.js';
+import { ringRulesWith } from '../rules.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { World } from '../world.js';
 
@@ -17,7 +19,8 @@ export const grow = {
   // Half of them stay below the length of a successor list, where every list is whole.
   draw: (random) => ({ peers: 2 + random.below(random.below(2) === 0 ? 16 : 40) }),
   async run({ seed, peers: wanted = 200 }: CommonOptions) {
-    const world = new World({ seed });
+    const principals = new PrincipalWatch();
+    const world = new World({ seed, rules: ringRulesWith(principals) });
     const { clock, random } = world;
     const figures = new LookupFigures();
     const lookups = new CheckedLookups(world, figures);
@@ -36,7 +39,8 @@ export const grow = {
       const inside = world.live.filter(({ hasServed }) => hasServed);
       const pick = (): SimulatedPeer => inside[random.below(inside.length)]!;
       const victim = pick();
-      if (inside.length > 1 && random.below(10) < crashesInTen && sparesSuccessors(world, victim)) {
+      const isCrash = random.below(10) < crashesInTen && inside.length > 1;
+      if (isCrash && principals.hasOther(victim.id) && sparesSuccessors(world, victim)) {
         victim.crash();
         crashes += 1;
       } else {
