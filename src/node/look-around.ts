@@ -22,6 +22,7 @@ import type { Random } from '../base/random.js';
 import type { Id } from '../ring/identifier.js';
 import { between } from '../ring/interval.js';
 import type { PeerRef } from '../ring/peer.js';
+import type { LookupStep } from '../ring/routing.js';
 import { firstSuccessor } from '../ring/state.js';
 import type { Liveness } from './liveness.js';
 import type { Pointers } from './pointers.js';
@@ -56,8 +57,10 @@ export class LookAround {
   async round(): Promise<boolean> {
     const [head] = this.#options.pointers.now.successors;
     const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];
+    // Most of them lead to the same neighbours.
+    const answers = new Map<Id, Promise<LookupStep>>();
     const seen = await Promise.all(
-      through.flatMap((peer) => [this.#nextAsSeenBy(peer), this.#ifItIsNearer(peer)]),
+      through.flatMap((peer) => [this.#nextAsSeenBy(peer, answers), this.#ifItIsNearer(peer)]),
     );
     const next = new Map<Id, PeerRef>();
     for (const peer of seen) if (peer !== undefined) next.set(peer.id, peer);
@@ -70,10 +73,11 @@ export class LookAround {
    * Who follows this peer in the ring that another one is in: a member that says itself that it lives. A newcomer on its way
    * in comes to its place by the protocol's own steps, which pass nobody over.
    */
-  async #nextAsSeenBy(peer: PeerRef): Promise<PeerRef | undefined> {
+  async #nextAsSeenBy(peer: PeerRef, answers: Map<Id, Promise<LookupStep>>): Promise<PeerRef | undefined> {
     const { self, routes, signal } = this.#options;
     try {
-      return (await routes.find(self.id, [peer], { signal, except: self.id, confirm: true })).peers[0];
+      const options = { signal, except: self.id, confirm: true, answers };
+      return (await routes.find(self.id, [peer], options)).peers[0];
     } catch (error) {
       // Remembered peers are gone more often than not.
       if (error instanceof PeerStoreError) return undefined;

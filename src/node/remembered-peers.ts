@@ -11,7 +11,8 @@ import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import type { Random } from '../base/random.js';
 import type { Id } from '../ring/identifier.js';
-import { peerCodec, type PeerRef } from '../ring/peer.js';
+import type { PeerRef } from '../ring/peer.js';
+import { peerCodec } from '../ring/peer-codec.js';
 
 /** Where the list is kept between runs. */
 export interface PeerMemory {
@@ -63,6 +64,8 @@ export function peerMemoryFile(path: string, random: Random, log: Logger): PeerM
 }
 
 const saveAgainMs = 60_000;
+/** How old what is said of the time when a peer was seen may be. */
+const preciseMs = 30_000;
 
 export class RememberedPeers {
   readonly #self: Id;
@@ -72,6 +75,8 @@ export class RememberedPeers {
   readonly #onChange: () => void;
   #changed = false;
   #savedAtMs = 0;
+  /** Those that were noted last, and when: a quiet ring has the same ones noted all the time. */
+  #noted: { readonly peers: Iterable<PeerRef>; readonly atMs: number } | undefined;
 
   /** @param onChange called when there is something to save */
   constructor(self: Id, clock: Clock, memory: PeerMemory, onChange: () => void = () => undefined) {
@@ -115,13 +120,15 @@ export class RememberedPeers {
     }
   }
 
-  /** Notes that these peers are part of the ring now. */
+  /** Notes that these peers are part of the ring now. Times are right to the minute. */
   see(peers: Iterable<PeerRef>): void {
     const seenAtMs = this.#clock.monotonicMs();
+    if (this.#noted?.peers === peers && seenAtMs - this.#noted.atMs < preciseMs) return;
+    this.#noted = { peers, atMs: seenAtMs };
     for (const peer of peers) {
       if (peer.id === this.#self) continue;
       const before = this.#peers.get(peer.id);
-      // On disk the times need to be right to the minute only; a quiet ring writes nothing more often than that.
+      // A quiet ring writes nothing more often than once a minute.
       const isNews = before?.peer.address !== peer.address || before.seenAtMs === -Infinity;
       if (isNews || seenAtMs - this.#savedAtMs > saveAgainMs) this.#change();
       // Last in the map is seen last; the first ones are forgotten when there are too many.
@@ -139,6 +146,7 @@ export class RememberedPeers {
     const entry = this.#peers.get(id);
     if (entry === undefined) return;
     this.#peers.set(id, { peer: entry.peer, seenAtMs: -Infinity });
+    this.#noted = undefined;
     this.#change();
   }
 

@@ -60,6 +60,8 @@ const nothing: steps.Next = { do: 'nothing' };
 export class Stabilizer {
   readonly #options: StabilizerOptions;
   readonly #pointers: Pointers;
+  /** The answer to the last question. */
+  #heard: Neighbourhood | undefined;
 
   constructor(options: StabilizerOptions) {
     this.#options = options;
@@ -292,7 +294,9 @@ export class Stabilizer {
       const peer = whom();
       if (peer.id === this.#pointers.now.self.id) return { kind: 'later' };
       try {
-        const from = this.#withoutDead(await neighbourhoodOf(transport, peer, signal));
+        const before = this.#heard?.self.id === peer.id ? this.#heard : undefined;
+        this.#heard = await neighbourhoodOf(transport, peer, signal, before);
+        const from = this.#withoutDead(this.#heard);
         const next = this.#apply(step(from));
         return { kind: 'answer', from, next: this.#isKnownTo(from, next) ? nothing : next };
       } catch (error) {

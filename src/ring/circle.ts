@@ -4,6 +4,8 @@ import type { Id } from './identifier.js';
 export class Circle<T> {
   readonly #idOf: (item: T) => Id;
   readonly #items: T[] = [];
+  /** Their places, so that looking for one touches nothing else. */
+  readonly #ids: Id[] = [];
 
   /** @param idOf the place of an item; it never changes, and no two items have the same */
   constructor(idOf: (item: T) => Id) {
@@ -15,24 +17,25 @@ export class Circle<T> {
   }
 
   get(id: Id): T | undefined {
-    const item = this.#items[this.#indexOf(id)];
-    return item !== undefined && this.#idOf(item) === id ? item : undefined;
+    const index = this.#indexOf(id);
+    return this.#ids[index] === id ? this.#items[index] : undefined;
   }
 
   /** Adds an item whose place is free. @returns its number. */
   add(item: T): number {
-    const number = this.#indexOf(this.#idOf(item));
+    const id = this.#idOf(item);
+    const number = this.#indexOf(id);
     this.#items.splice(number, 0, item);
+    this.#ids.splice(number, 0, id);
     return number;
   }
 
   /** @returns what was there. */
   remove(id: Id): T | undefined {
     const index = this.#indexOf(id);
-    const item = this.#items[index];
-    if (item === undefined || this.#idOf(item) !== id) return undefined;
-    this.#items.splice(index, 1);
-    return item;
+    if (this.#ids[index] !== id) return undefined;
+    this.#ids.splice(index, 1);
+    return this.#items.splice(index, 1)[0];
   }
 
   /** One of the items, by its number in the order of the identifiers. @param number from -1, which is the last one, to size, which is the first. */
@@ -49,7 +52,8 @@ export class Circle<T> {
 
   /** The items behind a place, nearest first, once round. An item at that place comes last. */
   *after(place: Id): Generator<T> {
-    const from = this.#indexOf(place) + (this.get(place) === undefined ? 0 : 1);
+    const index = this.#indexOf(place);
+    const from = this.#ids[index] === place ? index + 1 : index;
     yield* this.#read(from, 1, this.size - 1);
     yield* this.#read(0, 1, from - 1);
   }
@@ -64,11 +68,11 @@ export class Circle<T> {
   /** How many items lie before `id` when they are read from zero on. */
   #indexOf(id: Id): number {
     let low = 0;
-    let high = this.#items.length;
+    let high = this.#ids.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const item = this.#items[middle];
-      if (item !== undefined && this.#idOf(item) < id) low = middle + 1;
+      const place = this.#ids[middle];
+      if (place !== undefined && place < id) low = middle + 1;
       else high = middle;
     }
     return low;

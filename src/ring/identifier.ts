@@ -56,6 +56,12 @@ export function idPlusPowerOfTwo(id: Id, power: number): Id {
   return sum.toString(16).padStart(64, '0') as Id;
 }
 
+/** How many bits the distance from one identifier to another has, clockwise: 0 for the same one, 256 for half a turn and more. */
+export function distanceBits(from: Id, to: Id): number {
+  const distance = (BigInt(`0x${to}`) - BigInt(`0x${from}`)) & ((1n << BigInt(idBits)) - 1n);
+  return distance === 0n ? 0 : distance.toString(2).length;
+}
+
 /** How far it is from one identifier to another, clockwise, in turns of the ring: 0 up to 1, to about 50 bits. */
 export function turnsBetween(from: Id, to: Id): number {
   const turns = (fractionOf(to) - fractionOf(from)) / 2 ** fractionBits;

@@ -1,7 +1,5 @@
 /** What one peer knows of another: enough to call it and to choose it as a holder. */
-import { optional, printable, struct, type Codec } from '../base/codec.js';
-import { limits } from '../base/limits.js';
-import { type Id, idCodec } from './identifier.js';
+import type { Id } from './identifier.js';
 
 /** A node of the ring, and how to reach it. What it says is proved by the TLS handshake with `address`. */
 export interface PeerRef {
@@ -25,10 +23,3 @@ export function isSameReference(a: PeerRef | null, b: PeerRef | null): boolean {
   if (a === null || b === null) return a === b;
   return isSamePeer(a, b) && a.machine === b.machine && a.zone === b.zone;
 }
-
-export const peerCodec: Codec<PeerRef> = struct({
-  id: idCodec,
-  machine: idCodec,
-  address: printable(limits.addressBytes),
-  zone: optional(printable(limits.zoneBytes)),
-});

@@ -16,7 +16,7 @@ import {
 } from '../base/codec.js';
 import { limits } from '../base/limits.js';
 import { idCodec } from '../ring/identifier.js';
-import { peerCodec } from '../ring/peer.js';
+import { peerCodec } from '../ring/peer-codec.js';
 import type { CallerKind } from './identity.js';
 
 /** What the dispatcher and the transports need to know of a method. */
@@ -80,10 +80,18 @@ export const methods = {
     lane: 'ring',
   }),
 
-  /** The peer's pointers as of one moment: what stabilize, join and a look at the ring need. */
+  /**
+   * The peer's pointers as of one moment: what stabilize, join and a look at the ring need. Who has `seen` them, by their
+   * tag (src/node/neighbourhood.ts), is only told so where they are the same: `isSame`, and nothing but `self` counts.
+   */
   successorList: method({
-    request: nothing,
-    response: struct({ self: peerCodec, predecessor: nullable(peerCodec), successors: peers }),
+    request: struct({ seen: optional(binary(limits.pointersTagBytes)) }),
+    response: struct({
+      self: peerCodec,
+      predecessor: nullable(peerCodec),
+      successors: peers,
+      isSame: optional(boolean),
+    }),
     callers: ['peer', 'user'],
     lane: 'ring',
   }),

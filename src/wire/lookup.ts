@@ -21,7 +21,10 @@ export interface FinderOptions {
   readonly onSilent?: (peer: PeerRef) => void;
 }
 
-export type FindOptions = Omit<LookupOptions, 'ask'>;
+export interface FindOptions extends Omit<LookupOptions, 'ask'> {
+  /** What peers have answered, for several lookups of one key at one time: nobody is asked twice. */
+  readonly answers?: Map<Id, Promise<LookupStep>>;
+}
 
 export class Finder {
   readonly #options: FinderOptions;
@@ -36,12 +39,12 @@ export class Finder {
    * @throws PeerStoreError UNREACHABLE when no peer is left to ask, CANCELLED.
    */
   find(key: Id, start: Iterable<PeerRef>, options: FindOptions = {}): Promise<LookupResult> {
-    return lookup(key, start, { ...options, ask: (peer) => this.#ask(peer, key, options.signal) });
+    return lookup(key, start, { ...options, ask: (peer) => this.#askOnce(peer, key, options) });
   }
 
   /** The same along two paths that share no peer: for questions whose wrong answer would do harm. */
   findTwice(key: Id, start: Iterable<PeerRef>, options: FindOptions = {}): Promise<LookupResult> {
-    return lookupDisjoint(key, start, { ...options, ask: (peer) => this.#ask(peer, key, options.signal) });
+    return lookupDisjoint(key, start, { ...options, ask: (peer) => this.#askOnce(peer, key, options) });
   }
 
   /**
@@ -92,6 +95,14 @@ export class Finder {
       if (meansNoAnswer(error)) this.silent(peer);
       return undefined;
     }
+  }
+
+  #askOnce(peer: PeerRef, key: Id, { answers, signal }: FindOptions): Promise<LookupStep> {
+    const given = answers?.get(peer.id);
+    if (given !== undefined) return given;
+    const answer = this.#ask(peer, key, signal);
+    answers?.set(peer.id, answer);
+    return answer;
   }
 
   async #ask(peer: PeerRef, key: Id, signal: AbortSignal | undefined): Promise<LookupStep> {

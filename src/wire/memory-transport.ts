@@ -72,6 +72,8 @@ class MemoryCall {
   readonly #caller: Identity;
   readonly #from: string;
   readonly #to: Endpoint;
+  /** The address in the one spelling that the network knows. */
+  readonly #address: string;
   readonly #method: MethodName;
   readonly #id: number;
   readonly #reply: Promise<UntypedReply>;
@@ -81,7 +83,9 @@ class MemoryCall {
   /** Who has the request, once it has arrived. */
   #taker: MemoryListener | undefined;
 
+  /** @throws PeerStoreError USAGE when nobody can be called at that address. */
   constructor(network: MemoryNetwork, caller: Identity, from: string, to: Endpoint, method: MethodName) {
+    this.#address = canonicalAddress(to.address);
     this.#network = network;
     this.#caller = caller;
     this.#from = from;
@@ -131,7 +135,7 @@ class MemoryCall {
 
   /** The request has reached its address. */
   #arrive({ frame, body }: OutgoingFrame): void {
-    const listener = this.#network.listenerAt(this.#to.address);
+    const listener = this.#network.listenerAt(this.#address);
     if (listener === undefined) {
       this.#reject(unreachable(this.#to, 'nobody is listening there'));
       return;
@@ -167,7 +171,7 @@ class MemoryCall {
   }
 
   #message(kind: MemoryMessage['kind']): MemoryMessage {
-    const to = canonicalAddress(this.#to.address);
+    const to = this.#address;
     const [sender, receiver] = kind === 'answer' ? [to, this.#from] : [this.#from, to];
     return { from: sender, to: receiver, kind, method: this.#method };
   }

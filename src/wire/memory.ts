@@ -116,9 +116,9 @@ export class MemoryNetwork {
     return listener;
   }
 
-  /** Used by the transports: who listens at an address now. @throws PeerStoreError USAGE. */
+  /** Used by the transports: who listens at an address now. @param address in its canonical spelling */
   listenerAt(address: string): MemoryListener | undefined {
-    return this.#listeners.get(canonicalAddress(address));
+    return this.#listeners.get(address);
   }
 
   /**

@@ -136,9 +136,8 @@ function isBefore(a: Pending, b: Pending): boolean {
  * Node calls what a promise job puts off to the next tick when no promise job is left, however long their chain is. (What
  * is put off outside of promise jobs, it calls before them: hence the first wait.)
  */
-async function drainPromiseJobs(): Promise<void> {
-  await Promise.resolve();
-  await new Promise((resolve) => process.nextTick(resolve));
+function drainPromiseJobs(): Promise<void> {
+  return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }
 
 function turnOfTheEventLoop(): Promise<void> {
