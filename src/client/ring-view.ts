@@ -206,12 +206,17 @@ export class RingView {
     return (await this.#options.transport.call(peer, method, request, options)).response;
   }
 
-  /** Once, where the ring is too large to be seen whole: gets to know as much of it as there is room for. */
+  /**
+   * Once, where the ring is too large to be seen whole: gets to know as much of it as there is room for, from both of the
+   * peers that were asked for their parts of it. Whoever learns from one alone, which may be a liar, may know none but liars.
+   */
   async #fill(): Promise<void> {
-    const source = [...this.#contacts.values()].at(-1);
-    if (this.#isFilled || source === undefined) return;
+    const sources = [...this.#contacts.values()].slice(-2);
+    if (this.#isFilled || sources.length === 0) return;
     this.#isFilled = true;
-    await this.#finder.learnAll(source, source.id, this.#options.signal);
+    await Promise.all(
+      sources.map((source) => this.#finder.learnAll(source, source.id, this.#options.signal)),
+    );
   }
 
   /** One path, and a second one where the answer looks as if somebody had been left out. */

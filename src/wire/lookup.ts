@@ -49,7 +49,7 @@ export class Finder {
 
   /**
    * Gets to know the ring: asks for pages of known peers, each from the last peer on the page before, since what comes
-   * behind itself a peer knows best.
+   * behind itself a peer knows best. Pages that are much thinner than the ring are not learnt from.
    * @param source whom to ask first
    * @param until the place where it has been once round
    * @throws PeerStoreError CANCELLED.
@@ -63,7 +63,7 @@ export class Finder {
       asked.add(next.id);
       const peers = await this.#pageOf(next, signal);
       const further = stretchUpTo(until, next.id, peers ?? []);
-      cache.heard(further, next.id);
+      if (!this.isTooSparse(next.id, further)) cache.heard(further, next.id);
       if (peers !== undefined && further.length < peers.length) break;
       // Where one is silent, the one before it knows what comes behind both.
       next = further.at(-1) ?? cache.before(next.id, 1)[0];

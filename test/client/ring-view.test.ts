@@ -25,6 +25,8 @@ class Stage {
   readonly dead = new Set<Id>();
   /** What liars say that their pointers are. */
   readonly lies = new Map<Id, RingState>();
+  /** Liars that name nobody but each other. */
+  readonly gang = new Set<Id>();
 
   constructor(count: number) {
     this.ring = new IdealRing(count, 16, seededRandom(count));
@@ -66,6 +68,7 @@ class Stage {
   }
 
   #answer(peer: PeerRef, method: MethodName, request: unknown): unknown {
+    if (this.gang.has(peer.id)) return this.#lieOf(peer, method, request);
     const state = this.lies.get(peer.id) ?? this.ring.state(peer.id);
     const fingers = this.ring.fingers(peer.id);
     if (method === 'successorList') return state satisfies ResponseOf<'successorList'>;
@@ -75,6 +78,16 @@ class Stage {
     }
     const { after } = request as RequestOf<'knownPeers'>;
     return { peers: [...this.ring.from(after)].filter(({ id }) => id !== after).slice(0, 256) };
+  }
+
+  #lieOf(self: PeerRef, method: MethodName, request: unknown): unknown {
+    const friends = (place: Id): PeerRef[] =>
+      [...this.ring.from(place)].filter(({ id }) => this.gang.has(id) && id !== self.id && id !== place);
+    const list = friends(self.id);
+    const state = { self, predecessor: list.at(-1) ?? null, successors: list.slice(0, 16) };
+    if (method === 'successorList') return state;
+    if (method === 'successor') return lookupStep(state, list, (request as RequestOf<'successor'>).key);
+    return { peers: friends((request as RequestOf<'knownPeers'>).after) };
   }
 }
 
@@ -146,7 +159,7 @@ describe('client/ring-view', () => {
     const view = stage.view(stage.ring.at(7));
     await view.holders(key(0));
     const pages = stage.questions.filter(({ method }) => method === 'knownPeers').length;
-    expect(pages).to.be.at.most(4);
+    expect(pages, 'three pages from each of two peers').to.be.at.most(6);
     for (let n = 1; n <= 40; n += 1) {
       const one = await stage.cost(async () => {
         expect((await view.holders(key(n)))[0]?.id).to.equal(stage.order(key(n))[0]);
@@ -162,6 +175,22 @@ describe('client/ring-view', () => {
       for (let n = 100; n < 200; n += 1) await view.holders(key(n));
     });
     expect(total).to.be.at.most(110);
+  });
+
+  it('gets to know the ring from two peers, so that one that lies does not show it its friends only', async () => {
+    const stage = new Stage(600);
+    for (let at = 0; at < 600; at += 10) stage.gang.add(stage.ring.at(at).id);
+    const [liar, honest] = [stage.ring.at(10), stage.ring.at(7)];
+    for (const entries of [
+      [liar, honest],
+      [honest, liar],
+    ]) {
+      const view = stage.view(...entries);
+      let bent = 0;
+      for (let n = 0; n < 100; n += 1)
+        if ((await view.holders(key(n), 'two'))[0]?.id !== stage.order(key(n))[0]) bent += 1;
+      expect(bent).to.be.below(10);
+    }
   });
 
   it('is not led astray on a write by the peer before the key, which leaves the owner out', async () => {
