@@ -65,7 +65,7 @@ export class LookupPlan {
   readonly #waiting = new Map<Id, PeerRef>();
   readonly #asked = new Set<Id>();
   readonly #failed = new Set<Id>();
-  /** Peers on the way that live and could not say anything. */
+  /** Peers that live and could not say anything. */
   readonly #mute = new Set<Id>();
   /** What the answers said of the peers from the key on, the answer of the peer nearest before the key first. */
   readonly #sights: Sight[] = [];
@@ -125,7 +125,8 @@ export class LookupPlan {
     if (nearer !== undefined) {
       return this.#ask(nearer, this.#claims.get(named.peer.id) === nearer.id ? 'check' : 'way');
     }
-    if (!this.#isNearestFound && !this.#claims.has(named.peer.id) && this.#isSomebodyMute()) {
+    const isCertain = this.#isNearestFound || this.#claims.has(named.peer.id);
+    if (!isCertain && (this.#mute.has(named.peer.id) || this.#isSomebodyMute())) {
       return { do: 'give up', passing: true };
     }
     const { peers, answeredBy } = this.#findingFrom(named.by);
@@ -156,9 +157,9 @@ export class LookupPlan {
     for (const closer of peers) if (between(peer.id, closer.id, this.#key)) this.#consider(closer);
   }
 
-  /** A peer lives and cannot say now: it says nothing of the others, and stays the owner if it is named as such. */
+  /** A peer lives and cannot say more now; it stays the owner where somebody else is certain that it is. */
   cannotSay(peer: PeerRef): void {
-    if (peer.id !== this.#candidate) this.#mute.add(peer.id);
+    this.#mute.add(peer.id);
   }
 
   /** A peer did not answer: it is taken for dead. */

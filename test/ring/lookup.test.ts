@@ -222,6 +222,10 @@ describe('lookup: the word of whom', () => {
     const states = pointers({ 10: [50, [20, 30, 40, 50]], 40: [30, [50, 10, 20]] });
     const failure = await find(states, 10, 25, { confirm: true }, [20]).catch((error: unknown) => error);
     expect(failure).to.be.instanceOf(PeerStoreError).with.property('code', 'UNSETTLED');
+    // The owner lives, and what stood between it and the last answer is dead: nobody is certain.
+    const alone = pointers({ 10: [50, [20, 40, 50]], 40: [20, [50, 10, 20]] });
+    const unsure = await find(alone, 10, 25, { confirm: true }, [40]).catch((error: unknown) => error);
+    expect(unsure).to.be.instanceOf(PeerStoreError).with.property('code', 'UNSETTLED');
     // What lies before the last answer does not matter, nor what the owner itself is certain of.
     const behind = pointers({ 20: [10, [40, 50, 10]], 40: [20, [50, 10, 20]] });
     expect((await find(behind, 20, 25, { confirm: true }, [10])).places[0]).to.equal(40);
