@@ -16,7 +16,7 @@ import { type Clock, sleep } from '../base/clock.js';
 import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import { jittered, type Random, shuffled } from '../base/random.js';
+import { jittered, type Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
@@ -37,6 +37,7 @@ import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
 import { Stabilizer } from './stabilizer.js';
+import { knows, type Vicinity, witnessesOf } from './vicinity.js';
 import { Witness } from './witness.js';
 
 export interface MembershipOptions {
@@ -81,11 +82,11 @@ export class Membership {
     const { signal } = this.#ended;
     this.#liveness = new Liveness({
       ...options,
-      witnesses: (suspect) => this.#witnesses(suspect),
+      witnesses: (suspect) => witnessesOf(suspect, this.#vicinity, options.random),
       onVerdict: (verdict) => this.#onVerdict(verdict),
       signal,
     });
-    this.#witness = new Witness({ ...options, knows: (peer) => this.#knows(peer) });
+    this.#witness = new Witness({ ...options, knows: (peer) => knows(this.#vicinity, peer) });
     this.#stabilizer = new Stabilizer({
       ...options,
       pointers: this.#pointers,
@@ -307,7 +308,7 @@ export class Membership {
 
   /** Another peer cannot reach this one: it is shown that this one lives. Answered at once, done in turn. */
   accused(accuser: PeerRef): void {
-    if (!this.#knows(accuser)) return;
+    if (!knows(this.#vicinity, accuser)) return;
     this.#errands.run('accusation', accuser, async () => {
       await this.#liveness.answers(accuser);
     });
@@ -383,25 +384,9 @@ export class Membership {
     }
   }
 
-  /** Who may know a suspect: first the peer behind it and the one before us, whose pointers name it, then anybody. */
-  #witnesses(suspect: PeerRef): readonly PeerRef[] {
-    const { self, predecessor, successors } = this.state;
-    const behind = successors[successors.findIndex(({ id }) => id === suspect.id) + 1];
-    const sure = [behind, predecessor].filter((peer) => peer !== undefined && peer !== null);
-    const others = shuffled([...successors, ...this.fingers], this.#options.random);
-    const distinct = new Map([...sure, ...others].map((peer) => [peer.id, peer]));
-    return [...distinct.values()].filter(({ id }) => id !== suspect.id && id !== self.id);
-  }
-
-  /** Whether this peer itself has had to do with another, at this address. */
-  #knows(peer: PeerRef): boolean {
-    const { predecessor, successors } = this.state;
-    const isIt = (one: PeerRef | null): boolean => isSamePeer(one, peer);
-    return (
-      isIt(predecessor) ||
-      successors.some(isIt) ||
-      this.fingers.some(isIt) ||
-      this.#options.remembered.has(peer)
-    );
+  /** Those with whom this peer has to do. */
+  get #vicinity(): Vicinity {
+    const { fingers, state } = this;
+    return { state, fingers, remembered: this.#options.remembered };
   }
 }
