@@ -82,6 +82,10 @@ export async function checkIdeal(world: World, figures: LookupFigures, quietMs =
   if (changes > 0) world.violated('quiet', `${changes} changes in the ideal ring`);
   const before = figures.failedCount;
   const lookups = new CheckedLookups(world, figures);
-  for (const peer of world.live) await clock.run(lookups.random(peer));
+  const order = world.live;
+  for (const [at, peer] of order.entries()) {
+    const { id } = order[(at + 1) % order.length]!;
+    await clock.run(Promise.all([lookups.random(peer), lookups.atEdge(peer, id), lookups.plain(peer, id)]));
+  }
   if (figures.failedCount > before) world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
 }

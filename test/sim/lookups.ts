@@ -7,13 +7,23 @@
  * newcomer on its way.
  */
 import { PeerStoreError } from '../../src/base/errors.js';
-import { type Id, idFromBytes, shortId } from '../../src/ring/identifier.js';
+import type { Random } from '../../src/base/random.js';
+import { type Id, idBits, idFromBytes, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
-import type { LookupResult } from '../../src/ring/lookup.js';
+import { lookup, type LookupResult } from '../../src/ring/lookup.js';
+import type { PeerRef } from '../../src/ring/peer.js';
+import type { LookupStep } from '../../src/ring/routing.js';
+import type { Transport } from '../../src/wire/transport.js';
 import { Crashed } from './machine.js';
 import type { SimulatedPeer } from './peer.js';
 import type { LookupFigures } from './scenario.js';
 import type { World } from './world.js';
+
+/** A key that is easily taken for somebody else's. @param id a peer's */
+function edgeAt(id: Id, random: Random): Id {
+  const place = BigInt(`0x${id}`) + BigInt(random.below(3) - 1);
+  return BigInt.asUintN(idBits, place).toString(16).padStart(id.length, '0') as Id;
+}
 
 /** A question that is under way, with the members of the ring that have been first at or after the key so far. */
 interface Open {
@@ -24,6 +34,7 @@ interface Open {
 export class CheckedLookups {
   readonly #world: World;
   readonly #figures: LookupFigures;
+  readonly #user: Transport;
   readonly #open = new Set<Open>();
   /** When peers were last seen in the ring, for those that have gone. */
   readonly #goneAtMs = new Map<Id, number>();
@@ -34,14 +45,41 @@ export class CheckedLookups {
   constructor(world: World, figures: LookupFigures) {
     this.#world = world;
     this.#figures = figures;
+    this.#user = world.user('seeker').transport;
     world.listeners.add(() => this.#look());
     this.#look();
   }
 
   /** A random key looked up by a peer. */
   random(peer: SimulatedPeer): Promise<void> {
-    const key = idFromBytes(this.#world.random.bytes(32));
-    return this.check(key, () => peer.unlessItCrashes(peer.node.membership.lookup(key)));
+    return this.#byPeer(peer, idFromBytes(this.#world.random.bytes(32)));
+  }
+
+  /** A key looked up by a peer where one's keys end and the next one's begin: some peer's id, or the one beside it. */
+  atEdge(peer: SimulatedPeer, edge: Id): Promise<void> {
+    return this.#byPeer(peer, edgeAt(edge, this.#world.random));
+  }
+
+  /**
+   * A key at such an edge, looked up through a peer by somebody who takes the word of one peer for it, as clients do.
+   */
+  plain(entry: SimulatedPeer, edge: Id): Promise<void> {
+    const key = edgeAt(edge, this.#world.random);
+    const ask = async (peer: PeerRef): Promise<LookupStep> =>
+      (await this.#user.call(peer, 'successor', { key })).response;
+    return this.check(key, () => lookup(key, [entry.ref], { ask }));
+  }
+
+  async #byPeer(peer: SimulatedPeer, key: Id): Promise<void> {
+    const sinceMs = this.#world.clock.monotonicMs();
+    await this.check(key, async () => {
+      const result = await peer.unlessItCrashes(peer.node.membership.lookup(key));
+      const [owner] = result.peers;
+      const isAlive = owner !== undefined && this.#world.peerOf(owner.id)?.isUp === true;
+      if (owner !== undefined && !isAlive && !this.#livedSince(owner.id, sinceMs))
+        this.#world.violated('lookupNamesTheLiving', `${shortId(key)} is said to be of ${shortId(owner.id)}`);
+      return result;
+    });
   }
 
   /**
