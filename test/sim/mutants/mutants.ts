@@ -7,7 +7,10 @@ const small = 'grow --peers 9';
 const large = 'grow --peers 20';
 /** One in which there are many at once to take the same place. */
 const crowded = 'churn --peers 30 --rate 3 --minutes 0.2 --steps 20 --published 0';
-/** One that always has crashes, also of newcomers on their way in. */
+/** Both, with crashes when they have grown. */
+const restlessSmall = 'grow --peers 8 --steps 15';
+const restlessLarge = 'grow --peers 22 --steps 40';
+/** One with crashes of newcomers on their way in, and between a small ring and a large one. */
 const frail = 'grow --peers 18 --steps 20 --frail 3 --close 7';
 
 const intervals = 'return a < b ? a < x && x < b : a < x || x < b;';
@@ -93,15 +96,15 @@ export const mutants: readonly Mutant[] = [
     file: 'ring/steps.js',
     was: 'listBehind(state.self.id, head.self, head.successors, length)',
     becomes: '[head.self]',
-    run: large,
-    breaks: ['ideal'],
+    run: restlessLarge,
+    breaks: ['oneLiveSuccessor', 'ideal'],
   },
   {
     name: 'a dead head takes the rest of the list with it',
     file: 'ring/steps.js',
     was: 'state.successors.slice(1) }',
     becomes: 'state.successors.slice(1, 2) }',
-    run: frail,
+    run: restlessLarge,
     breaks: ['oneLiveSuccessor'],
   },
   {
@@ -118,7 +121,7 @@ export const mutants: readonly Mutant[] = [
     file: 'ring/steps.js',
     was: 'seesWholeRing(state) ? without(state, dead) : state',
     becomes: 'seesWholeRing(state) ? without(state, firstSuccessor(state).id) : state',
-    run: small,
+    run: restlessSmall,
     breaks: ['livingNeighboursStay'],
   },
   // rectify
@@ -254,14 +257,8 @@ export const mutants: readonly Mutant[] = [
     run: small,
     breaks: ['everybodyIsPrincipal'],
   },
-  {
-    name: 'a newcomer takes its place at the end of the list, whoever lies between',
-    file: 'ring/whole-ring.js',
-    was: 'const isBeyond = others.length > successors.length && others.at(-1)?.id === peer.id;',
-    becomes: 'const isBeyond = false;',
-    run: large,
-    breaks: [],
-  },
+  // No mutant: that a newcomer takes its place at the end of a list (takeIn), whoever lies between. Who does not see the whole
+  // ring is met only by the newcomers right behind it, and lists that are full have no room at their end.
   {
     name: 'a newcomer is inside before it has met everybody',
     file: 'node/introductions.js',
@@ -270,24 +267,9 @@ export const mutants: readonly Mutant[] = [
     run: small,
     breaks: ['everybodyIsPrincipal'],
   },
-  {
-    name: 'a newcomer does not ask again whether somebody came meanwhile',
-    file: 'node/introductions.js',
-    was: 'if (strangers(known).length === 0) {',
-    becomes: 'if (true) {',
-    run: small,
-    breaks: [],
-  },
-  {
-    name: 'a newcomer believes a member that is itself on its way in',
-    file: 'node/introductions.js',
-    was: 'if (isWhole && !first.isInside)',
-    becomes: 'if (false)',
-    // It hardly meets one: it is sent to its place by members.
-    also: [{ file: 'node/pointers.js', was: 'if (!this.#isInside)', becomes: 'if (false)' }],
-    run: small,
-    breaks: ['everybodyIsPrincipal'],
-  },
+  // No mutants: that a newcomer does not ask again whether somebody came meanwhile, and that it believes a member that is
+  // itself on its way in. Two newcomers who have met one member in common hear of each other, whoever let them in; what the
+  // two rules are for is that all such members crash, or start anew, between the two meetings.
   // join
   {
     name: 'join takes only the first successor of the member',
@@ -360,7 +342,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node/liveness.js',
     was: "const isDead = finding === 'dead';",
     becomes: 'const isDead = false;',
-    run: small,
+    run: restlessSmall,
     breaks: ['ideal'],
   },
   {
@@ -368,7 +350,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node/liveness.js',
     was: 'return (await this.answers(peer)) || !(await this.isDeadForRouting(peer));',
     becomes: 'return false;',
-    run: large,
+    run: restlessLarge,
     breaks: ['livingNeighboursStay'],
   },
   // What others say (neighbourhood.js, isOrdered) is no mutant here: the transport proves who answers, and whoever takes a list
@@ -399,20 +381,14 @@ export const mutants: readonly Mutant[] = [
     run: large,
     breaks: ['lookupTellsTheTruth'],
   },
-  {
-    name: 'a lookup goes wherever an answer points',
-    file: 'ring/lookup-plan.js',
-    was: 'if (between(peer.id, closer.id, this.#key))',
-    becomes: '',
-    run: small,
-    breaks: [],
-  },
+  // No mutant: that a lookup takes up peers that do not lie before the key. It goes nearer only (#nearestWaiting), whatever
+  // it has taken up, and asks nobody twice.
   {
     name: 'a lookup ends with the first list that names somebody',
     file: 'ring/lookup-plan.js',
     was: 'const nearer = this.#nearestWaiting(this.#nearest);\n        const named',
     becomes: 'const nearer = undefined;\n        const named',
-    run: large,
+    run: 'grow --peers 30',
     breaks: ['lookupTellsTheTruth'],
   },
   {
@@ -436,7 +412,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node/look-around.js',
     was: 'const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];',
     becomes: 'const through = [...this.#someUnseen()];',
-    run: 'arbitrary --peers 12 --kind 2',
+    run: 'arbitrary --peers 16 --kind 2',
     breaks: ['ideal'],
   },
   {
