@@ -19,6 +19,9 @@ import type { SimulatedPeer } from './peer.js';
 import type { LookupFigures } from './scenario.js';
 import type { World } from './world.js';
 
+/** In this time a newcomer hears of those who have come in beside it. */
+const newMs = 1_000;
+
 /** A key that is easily taken for somebody else's. @param id a peer's */
 function edgeAt(id: Id, random: Random): Id {
   const place = BigInt(`0x${id}`) + BigInt(random.below(3) - 1);
@@ -38,6 +41,10 @@ export class CheckedLookups {
   readonly #open = new Set<Open>();
   /** When peers were last seen in the ring, for those that have gone. */
   readonly #goneAtMs = new Map<Id, number>();
+  /** When peers were first seen inside; those who were there before are no news. */
+  readonly #insideSinceMs = new Map<Id, number>();
+  /** Those of the living who were not. */
+  readonly #outside = new Set<Id>();
   #living: ReadonlySet<Id> = new Set();
   #version = -1;
 
@@ -46,8 +53,9 @@ export class CheckedLookups {
     this.#world = world;
     this.#figures = figures;
     this.#user = world.user('seeker').transport;
-    world.listeners.add(() => this.#look());
     this.#look();
+    for (const id of this.#insideSinceMs.keys()) this.#insideSinceMs.set(id, -Infinity);
+    world.listeners.add(() => this.#look());
   }
 
   /** A random key looked up by a peer. */
@@ -61,13 +69,19 @@ export class CheckedLookups {
   }
 
   /**
-   * A key at such an edge, looked up through a peer by somebody who takes the word of one peer for it, as clients do.
+   * A key at such an edge, looked up through a peer by somebody who takes the word of one peer for it, as clients do. It
+   * may be an old word where somebody who was asked did not answer, and the word of a newcomer that has not heard yet who
+   * came in with it: then whoever is named has to refuse.
    */
   plain(entry: SimulatedPeer, edge: Id): Promise<void> {
     const key = edgeAt(edge, this.#world.random);
     const ask = async (peer: PeerRef): Promise<LookupStep> =>
       (await this.#user.call(peer, 'successor', { key })).response;
-    return this.check(key, () => lookup(key, [entry.ref], { ask }));
+    return this.check(
+      key,
+      () => lookup(key, [entry.ref], { ask }),
+      ({ failures, answeredBy }) => failures === 0 && !this.#isNew(answeredBy.id),
+    );
   }
 
   async #byPeer(peer: SimulatedPeer, key: Id): Promise<void> {
@@ -85,15 +99,21 @@ export class CheckedLookups {
   /**
    * Looks a key up and checks the answer. An answer that was true at no moment is a violation; one that names nobody
    * who lives, and none at all, is a lookup that failed.
+   * @param hasToBeTrue whether this answer has to; one that need not and is not counts as failed
    */
-  async check(key: Id, lookup: () => Promise<LookupResult>): Promise<void> {
+  async check(
+    key: Id,
+    lookup: () => Promise<LookupResult>,
+    hasToBeTrue: (result: LookupResult) => boolean = () => true,
+  ): Promise<void> {
     const { clock } = this.#world;
     const sinceMs = clock.monotonicMs();
     const open: Open = { key, owners: new Set() };
     this.#note(open);
     this.#open.add(open);
     try {
-      const { peers, hops, failures } = await lookup();
+      const result = await lookup();
+      const { peers, hops, failures } = result;
       const at = peers.findIndex(({ id }) => this.#livedSince(id, sinceMs));
       const answer = peers[at];
       if (answer === undefined) {
@@ -102,6 +122,7 @@ export class CheckedLookups {
       }
       if (!isTrue(answer.id, open)) {
         this.#figures.failed();
+        if (!hasToBeTrue(result)) return;
         const owners = [...open.owners].map((id) => shortId(id)).join(' or ');
         this.#world.violated(
           'lookupTellsTheTruth',
@@ -120,17 +141,33 @@ export class CheckedLookups {
     }
   }
 
+  #isNew(id: Id): boolean {
+    return this.#world.clock.monotonicMs() - (this.#insideSinceMs.get(id) ?? Infinity) < newMs;
+  }
+
   #livedSince(id: Id, sinceMs: number): boolean {
     return this.#living.has(id) || (this.#goneAtMs.get(id) ?? -1) >= sinceMs;
   }
 
   #look(): void {
     const { checker, clock } = this.#world;
+    this.#noteInside(clock.monotonicMs());
     if (checker.version === this.#version) return;
+    for (const id of checker.live.keys()) if (!this.#living.has(id)) this.#outside.add(id);
+    for (const id of this.#living) if (!checker.live.has(id)) this.#outside.delete(id);
+    this.#noteInside(clock.monotonicMs());
     this.#version = checker.version;
     for (const id of this.#living) if (!checker.live.has(id)) this.#goneAtMs.set(id, clock.monotonicMs());
     this.#living = new Set(checker.live.keys());
     for (const open of this.#open) this.#note(open);
+  }
+
+  #noteInside(nowMs: number): void {
+    for (const id of this.#outside) {
+      if (this.#world.peerOf(id)?.isInside !== true) continue;
+      this.#insideSinceMs.set(id, nowMs);
+      this.#outside.delete(id);
+    }
   }
 
   #note({ key, owners }: Open): void {
