@@ -261,7 +261,7 @@ export function isNearer(a: Id, b: Id, key: Id): boolean {
   return b !== key && a !== b && (a === key || between(b, a, key));
 }
 
-/** Whether `id` lies in [from, to). */
+/** Whether `id` lies in [from, to), which is empty when the two are the same. */
 function isFromOn(from: Id, id: Id, to: Id): boolean {
-  return id === from ? from !== to : id !== to && between(from, id, to);
+  return from !== to && (id === from || between(from, id, to));
 }

@@ -63,6 +63,19 @@ describe('lookup', () => {
     });
   }
 
+  it("is certain of the owner of a key that is a peer's own id, and of the ones beside it", async () => {
+    const ring = idealRing(24, 16);
+    const beside = (id: Id, by: bigint): Id => (BigInt(`0x${id}`) + by).toString(16).padStart(64, '0') as Id;
+    for (const { state: owner } of ring.values()) {
+      for (const key of [beside(owner.self.id, -1n), owner.self.id, beside(owner.self.id, 1n)]) {
+        for (const { state } of ring.values()) {
+          const result = await lookup(key, [state.self], { ask: asker(ring), confirm: true });
+          expect(result.peers[0]?.id).to.equal(trueHolders(ring, key)[0]);
+        }
+      }
+    }
+  });
+
   it('names every holder in order where the ring is small', async () => {
     const ring = idealRing(5, 16);
     for (let n = 0; n < 50; n += 1) {

@@ -82,6 +82,11 @@ export async function checkIdeal(world: World, figures: LookupFigures, quietMs =
   if (changes > 0) world.violated('quiet', `${changes} changes in the ideal ring`);
   const before = figures.failedCount;
   const lookups = new CheckedLookups(world, figures);
-  for (const peer of world.live) await clock.run(lookups.random(peer));
+  for (const peer of world.live) {
+    const { predecessor } = peer.node.membership.state;
+    const edges = [peer.id, predecessor?.id ?? peer.id];
+    const asked = edges.flatMap((id) => [lookups.atEdge(peer, id), lookups.plain(peer, id)]);
+    await clock.run(Promise.all([lookups.random(peer), ...asked]));
+  }
   if (figures.failedCount > before) world.violated('idealRingAnswers', 'a lookup in the ideal ring failed');
 }

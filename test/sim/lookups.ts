@@ -7,13 +7,26 @@
  * newcomer on its way.
  */
 import { PeerStoreError } from '../../src/base/errors.js';
-import { type Id, idFromBytes, shortId } from '../../src/ring/identifier.js';
+import type { Random } from '../../src/base/random.js';
+import { type Id, idBits, idFromBytes, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
-import type { LookupResult } from '../../src/ring/lookup.js';
+import { lookup, type LookupResult } from '../../src/ring/lookup.js';
+import type { PeerRef } from '../../src/ring/peer.js';
+import type { LookupStep } from '../../src/ring/routing.js';
+import type { Transport } from '../../src/wire/transport.js';
 import { Crashed } from './machine.js';
 import type { SimulatedPeer } from './peer.js';
 import type { LookupFigures } from './scenario.js';
 import type { World } from './world.js';
+
+/** In this time a newcomer hears of those who have come in beside it. */
+const newMs = 1_000;
+
+/** A key that is easily taken for somebody else's. @param id a peer's */
+function edgeAt(id: Id, random: Random): Id {
+  const place = BigInt(`0x${id}`) + BigInt(random.below(3) - 1);
+  return BigInt.asUintN(idBits, place).toString(16).padStart(id.length, '0') as Id;
+}
 
 /** A question that is under way, with the members of the ring that have been first at or after the key so far. */
 interface Open {
@@ -24,9 +37,14 @@ interface Open {
 export class CheckedLookups {
   readonly #world: World;
   readonly #figures: LookupFigures;
+  readonly #user: Transport;
   readonly #open = new Set<Open>();
   /** When peers were last seen in the ring, for those that have gone. */
   readonly #goneAtMs = new Map<Id, number>();
+  /** When peers were first seen inside; those who were there before are no news. */
+  readonly #insideSinceMs = new Map<Id, number>();
+  /** Those of the living who were not. */
+  readonly #outside = new Set<Id>();
   #living: ReadonlySet<Id> = new Set();
   #version = -1;
 
@@ -34,28 +52,68 @@ export class CheckedLookups {
   constructor(world: World, figures: LookupFigures) {
     this.#world = world;
     this.#figures = figures;
-    world.listeners.add(() => this.#look());
+    this.#user = world.user('seeker').transport;
     this.#look();
+    for (const id of this.#insideSinceMs.keys()) this.#insideSinceMs.set(id, -Infinity);
+    world.listeners.add(() => this.#look());
   }
 
   /** A random key looked up by a peer. */
   random(peer: SimulatedPeer): Promise<void> {
-    const key = idFromBytes(this.#world.random.bytes(32));
-    return this.check(key, () => peer.unlessItCrashes(peer.node.membership.lookup(key)));
+    return this.#byPeer(peer, idFromBytes(this.#world.random.bytes(32)));
+  }
+
+  /** A key looked up by a peer where one's keys end and the next one's begin: some peer's id, or the one beside it. */
+  atEdge(peer: SimulatedPeer, edge: Id): Promise<void> {
+    return this.#byPeer(peer, edgeAt(edge, this.#world.random));
+  }
+
+  /**
+   * A key at such an edge, looked up through a peer by somebody who takes the word of one peer for it, as clients do. It
+   * may be an old word where somebody who was asked did not answer, and the word of a newcomer that has not heard yet who
+   * came in with it: then whoever is named has to refuse.
+   */
+  plain(entry: SimulatedPeer, edge: Id): Promise<void> {
+    const key = edgeAt(edge, this.#world.random);
+    const ask = async (peer: PeerRef): Promise<LookupStep> =>
+      (await this.#user.call(peer, 'successor', { key })).response;
+    return this.check(
+      key,
+      () => lookup(key, [entry.ref], { ask }),
+      ({ failures, answeredBy }) => failures === 0 && !this.#isNew(answeredBy.id),
+    );
+  }
+
+  async #byPeer(peer: SimulatedPeer, key: Id): Promise<void> {
+    const sinceMs = this.#world.clock.monotonicMs();
+    await this.check(key, async () => {
+      const result = await peer.unlessItCrashes(peer.node.membership.lookup(key));
+      const [owner] = result.peers;
+      const isAlive = owner !== undefined && this.#world.peerOf(owner.id)?.isUp === true;
+      if (owner !== undefined && !isAlive && !this.#livedSince(owner.id, sinceMs))
+        this.#world.violated('lookupNamesTheLiving', `${shortId(key)} is said to be of ${shortId(owner.id)}`);
+      return result;
+    });
   }
 
   /**
    * Looks a key up and checks the answer. An answer that was true at no moment is a violation; one that names nobody
    * who lives, and none at all, is a lookup that failed.
+   * @param hasToBeTrue whether this answer has to; one that need not and is not counts as failed
    */
-  async check(key: Id, lookup: () => Promise<LookupResult>): Promise<void> {
+  async check(
+    key: Id,
+    lookup: () => Promise<LookupResult>,
+    hasToBeTrue: (result: LookupResult) => boolean = () => true,
+  ): Promise<void> {
     const { clock } = this.#world;
     const sinceMs = clock.monotonicMs();
     const open: Open = { key, owners: new Set() };
     this.#note(open);
     this.#open.add(open);
     try {
-      const { peers, hops, failures } = await lookup();
+      const result = await lookup();
+      const { peers, hops, failures } = result;
       const at = peers.findIndex(({ id }) => this.#livedSince(id, sinceMs));
       const answer = peers[at];
       if (answer === undefined) {
@@ -64,6 +122,7 @@ export class CheckedLookups {
       }
       if (!isTrue(answer.id, open)) {
         this.#figures.failed();
+        if (!hasToBeTrue(result)) return;
         const owners = [...open.owners].map((id) => shortId(id)).join(' or ');
         this.#world.violated(
           'lookupTellsTheTruth',
@@ -82,17 +141,33 @@ export class CheckedLookups {
     }
   }
 
+  #isNew(id: Id): boolean {
+    return this.#world.clock.monotonicMs() - (this.#insideSinceMs.get(id) ?? Infinity) < newMs;
+  }
+
   #livedSince(id: Id, sinceMs: number): boolean {
     return this.#living.has(id) || (this.#goneAtMs.get(id) ?? -1) >= sinceMs;
   }
 
   #look(): void {
     const { checker, clock } = this.#world;
+    this.#noteInside(clock.monotonicMs());
     if (checker.version === this.#version) return;
+    for (const id of checker.live.keys()) if (!this.#living.has(id)) this.#outside.add(id);
+    for (const id of this.#living) if (!checker.live.has(id)) this.#outside.delete(id);
+    this.#noteInside(clock.monotonicMs());
     this.#version = checker.version;
     for (const id of this.#living) if (!checker.live.has(id)) this.#goneAtMs.set(id, clock.monotonicMs());
     this.#living = new Set(checker.live.keys());
     for (const open of this.#open) this.#note(open);
+  }
+
+  #noteInside(nowMs: number): void {
+    for (const id of this.#outside) {
+      if (this.#world.peerOf(id)?.isInside !== true) continue;
+      this.#insideSinceMs.set(id, nowMs);
+      this.#outside.delete(id);
+    }
   }
 
   #note({ key, owners }: Open): void {

@@ -15,6 +15,7 @@ import type { Store } from '../../src/store/store.js';
 import { Holdings } from './holdings.js';
 import { Crashed, Machine } from './machine.js';
 import { clockOf, type Quartz } from './quartz.js';
+import { overheard } from './overheard.js';
 import type { World } from './world.js';
 
 type Pointers = Pick<RingState, 'predecessor' | 'successors'>;
@@ -141,7 +142,10 @@ export class SimulatedPeer {
       machine: this.machine,
       listenAddress: this.address,
       advertise: (listening) => listening,
-      transport: process.transport({ kind: 'peer', ids: [this.id], machine: this.machine }),
+      transport: overheard(
+        process.transport({ kind: 'peer', ids: [this.id], machine: this.machine }),
+        world.earFor(this),
+      ),
       store: process.store(this.store, (operation) => this.diskFault(operation)),
       memory: this.#memory(),
       clock: process.clock,

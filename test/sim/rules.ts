@@ -5,6 +5,8 @@
 import { type Id, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
 import type { RingState } from '../../src/ring/state.js';
+import type { MethodName } from '../../src/wire/catalogue.js';
+import { ConductWatch } from './conduct.js';
 import { NeighbourWatch } from './neighbours.js';
 import { PrincipalWatch } from './principal-watch.js';
 import { type Member, RingShape } from './shape.js';
@@ -33,9 +35,24 @@ export interface Change {
   readonly atMs: number;
 }
 
-/** Rules about how the ring changes. */
+/** What a peer has just asked another one, or answered it. A refusal is no answer. */
+export interface Saying {
+  readonly id: Id;
+  readonly what: 'asks' | 'has asked' | 'answers';
+  readonly method: MethodName;
+  /** Tells a question from others; 0 for an answer. */
+  readonly question: number;
+  /** Whether the peer has pointers that others may ask for, and is inside. */
+  readonly hasPointers: boolean;
+  readonly isInside: boolean;
+  /** The number of the event of virtual time. */
+  readonly event: number;
+}
+
+/** Rules about how the ring changes, and what is said meanwhile. */
 export interface Watch {
   changed(change: Change): void;
+  said?(saying: Saying): void;
   /** What the changes of one event have broken. */
   broken(): Iterable<Broken>;
 }
@@ -118,12 +135,12 @@ const states = { orderedSuccessorLists, noDuplicates };
 export const ringRules: RuleSet = {
   states,
   shapes: { oneLiveSuccessor, atLeastOneRing, atMostOneRing, orderedRing, connectedAppendages },
-  watches: [() => new NeighbourWatch(), () => new PrincipalWatch()],
+  watches: [() => new NeighbourWatch(), () => new ConductWatch(), () => new PrincipalWatch()],
 };
 
 /** {@link ringRules}, with the watch of principals that a scenario asks. */
 export function ringRulesWith(principals: PrincipalWatch): RuleSet {
-  return { ...ringRules, watches: [() => new NeighbourWatch(), () => principals] };
+  return { ...ringRules, watches: [() => new NeighbourWatch(), () => new ConductWatch(), () => principals] };
 }
 
 /** The rules that each peer keeps by itself: for networks that are cut or lose messages. */

@@ -1,7 +1,7 @@
 /** Tells the watches of a world's rules how the ring changes. */
 import type { Id } from '../../src/ring/identifier.js';
 import type { RingState } from '../../src/ring/state.js';
-import type { Broken, RuleSet, Watch } from './rules.js';
+import type { Broken, RuleSet, Saying, Watch } from './rules.js';
 import type { SimulatedPeer } from './peer.js';
 
 /** What the watches were told of a peer last. */
@@ -33,6 +33,11 @@ export class Watches {
     for (const watch of this.#watches) {
       watch.changed({ id, before: before?.state, after: told.state, isUp, isInside, isLeaving, atMs });
     }
+  }
+
+  /** A peer has asked or answered something. */
+  said(saying: Saying): void {
+    for (const watch of this.#watches) watch.said?.(saying);
   }
 
   /** What the changes since the last time have broken. */

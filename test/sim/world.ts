@@ -13,12 +13,14 @@ import { holderOrder } from '../../src/node/placement.js';
 import { hashToId, idFromBytes, type Id } from '../../src/ring/identifier.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import type { RingState } from '../../src/ring/state.js';
+import type { MethodName } from '../../src/wire/catalogue.js';
 import type { UserIdentity } from '../../src/wire/identity.js';
 import { type Fault, type MemoryMessage, MemoryNetwork } from '../../src/wire/memory.js';
 import type { Transport } from '../../src/wire/transport.js';
 import { RingChecker } from './checker.js';
 import { type NetworkConditions, NetworkFaults } from './network-faults.js';
-import { ringRules, type RuleSet, whyNotIdeal } from './rules.js';
+import type { Ear } from './overheard.js';
+import { ringRules, type RuleSet, type Saying, whyNotIdeal } from './rules.js';
 import type { Violation } from './scenario.js';
 import type { Member } from './shape.js';
 import { Trace } from './trace.js';
@@ -78,6 +80,8 @@ export class World {
   readonly #byId = new Map<Id, SimulatedPeer>();
   /** Peers whose pointers may have changed in this event. */
   readonly #touched = new Set<SimulatedPeer>();
+  /** Questions that were asked so far. */
+  #questions = 0;
   /** Peers that have been started and are not in the ring yet. */
   readonly #outside = new Set<SimulatedPeer>();
 
@@ -145,6 +149,27 @@ export class World {
   /** A peer is on its way into the ring. */
   watch(peer: SimulatedPeer): void {
     this.#outside.add(peer);
+  }
+
+  /** Listens to what a peer asks and answers: for the rules. */
+  earFor(peer: SimulatedPeer): Ear {
+    const say = (what: Saying['what'], method: MethodName, question: number): void => {
+      const { id, isInside, state } = peer;
+      const { events: event } = this.clock;
+      const hasPointers = state !== undefined;
+      this.#watches.said({ id, what, method, question, hasPointers, isInside, event });
+    };
+    return {
+      asks: (method) => {
+        this.#questions += 1;
+        const question = this.#questions;
+        say('asks', method, question);
+        return () => say('has asked', method, question);
+      },
+      answers: (method, caller) => {
+        if (caller.kind === 'peer') say('answers', method, 0);
+      },
+    };
   }
 
   /** Makes peers and starts them one after the other; the first one is the ring that the others join. */

@@ -1,4 +1,4 @@
-/** Loader hooks of Node (node:module, `register`) that change the text of one module when it is loaded. */
+/** Loader hooks of Node (node:module, `register`) that change the text of modules when they are loaded. */
 import type { InitializeHook, LoadHook, ResolveHook } from 'node:module';
 
 /** A change of one text in one module. */
@@ -11,23 +11,28 @@ export interface Change {
   readonly judges: string | undefined;
 }
 
-let change: Change;
+let changes: readonly Change[];
 
-export const initialize: InitializeHook<Change> = (given) => {
-  change = given;
+export const initialize: InitializeHook<readonly Change[]> = (given) => {
+  changes = given;
 };
 
 export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
   const resolved = await nextResolve(specifier, context);
-  const isJudging = change.judges !== undefined && context.parentURL?.startsWith(change.judges) === true;
-  return resolved.url === change.url && isJudging
-    ? { ...resolved, url: `${resolved.url}?as-it-is` }
-    : resolved;
+  const isJudging = changes.some(
+    ({ url, judges }) =>
+      url === resolved.url && judges !== undefined && context.parentURL?.startsWith(judges) === true,
+  );
+  return isJudging ? { ...resolved, url: `${resolved.url}?as-it-is` } : resolved;
 };
 
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);
-  if (url !== change.url) return loaded;
+  const here = changes.filter((change) => change.url === url);
+  if (here.length === 0) return loaded;
   const source = Buffer.from(loaded.source as Uint8Array).toString();
-  return { ...loaded, source: source.replace(change.was, () => change.becomes) };
+  return {
+    ...loaded,
+    source: here.reduce((text, { was, becomes }) => text.replace(was, () => becomes), source),
+  };
 };

@@ -10,14 +10,20 @@ import { pathToFileURL } from 'node:url';
 import { type Ended, type Running, start } from '../../e2e/processes.js';
 import type { Change } from './hooks.js';
 
-export interface Mutant {
-  /** What it does wrong. */
-  readonly name: string;
+/** A change of the compiled text. */
+export interface Edit {
   /** The module, below dist/src. */
   readonly file: string;
   /** A text that occurs in it once, and what stands there instead. */
   readonly was: string;
   readonly becomes: string;
+}
+
+export interface Mutant extends Edit {
+  /** What it does wrong. */
+  readonly name: string;
+  /** Where the program keeps the rule in more than one place: the other ones. */
+  readonly also?: readonly Edit[];
   /** The scenario that finds it, and its options but the seed. */
   readonly run: string;
   /** Rules: one of them has to be found broken. */
@@ -39,7 +45,17 @@ const hooks = pathToFileURL(join(import.meta.dirname, 'hooks.js')).href;
 const runMs = 120_000;
 
 /** Why a mutant cannot be made of the program as it is now; undefined when it can. */
-export function misfit({ file, was, becomes }: Mutant): string | undefined {
+export function misfit(mutant: Mutant): string | undefined {
+  return editsOf(mutant)
+    .map(misfitOf)
+    .find((fault) => fault !== undefined);
+}
+
+function editsOf({ file, was, becomes, also = [] }: Mutant): readonly Edit[] {
+  return [{ file, was, becomes }, ...also];
+}
+
+function misfitOf({ file, was, becomes }: Edit): string | undefined {
   const times = readFileSync(join(compiled, file), 'utf8').split(was).length - 1;
   if (times === 1 && was !== becomes) return undefined;
   return `the mutation no longer fits: mend it ("${was}" occurs ${times} times in dist/src/${file})`;
@@ -52,13 +68,15 @@ export class MutantRuns {
   readonly #sound = new Map<string, Promise<Ended>>();
 
   /** One run of a mutant. */
-  mutated({ file, was, becomes, run }: Mutant, seed: number): Promise<Ended> {
-    const url = pathToFileURL(join(compiled, file)).href;
-    const change: Change = { url, was, becomes, judges: judged.includes(file) ? tests : undefined };
+  mutated(mutant: Mutant, seed: number): Promise<Ended> {
+    const changes = editsOf(mutant).map(({ file, was, becomes }): Change => {
+      const url = pathToFileURL(join(compiled, file)).href;
+      return { url, was, becomes, judges: judged.includes(file) ? tests : undefined };
+    });
     const loader =
       `import { register } from 'node:module';` +
-      `register(${JSON.stringify(hooks)}, { data: ${JSON.stringify(change)} });`;
-    return this.#run(['--import', `data:text/javascript,${encodeURIComponent(loader)}`], run, seed);
+      `register(${JSON.stringify(hooks)}, { data: ${JSON.stringify(changes)} });`;
+    return this.#run(['--import', `data:text/javascript,${encodeURIComponent(loader)}`], mutant.run, seed);
   }
 
   /** The same run of the program as it is. */

@@ -4,7 +4,14 @@ import type { Mutant } from './mutant.js';
 /** A ring that stays below the length of a successor list: all see the whole of it. */
 const small = 'grow --peers 9';
 /** One that grows beyond. */
-const large = 'grow --peers 26';
+const large = 'grow --peers 20';
+/** One in which there are many at once to take the same place. */
+const crowded = 'churn --peers 30 --rate 3 --minutes 0.2 --steps 20 --published 0';
+/** Both, with crashes when they have grown. */
+const restlessSmall = 'grow --peers 8 --steps 15';
+const restlessLarge = 'grow --peers 22 --steps 40';
+/** One with crashes of newcomers on their way in, and between a small ring and a large one. */
+const frail = 'grow --peers 18 --steps 20 --frail 3 --close 7';
 
 const intervals = 'return a < b ? a < x && x < b : a < x || x < b;';
 
@@ -17,32 +24,38 @@ export const mutants: readonly Mutant[] = [
     becomes:
       'return { state: behind(state, { self: candidate, successors: [answer.self, ...answer.successors] }, length), ' +
       "next: { do: 'notify', peer: candidate } };",
-    run: large,
-    breaks: [],
+    run: frail,
+    breaks: ['onlyTheLivingAreAdopted'],
   },
   {
     name: 'stabilize asks a candidate that does not lie before its successor',
     file: 'ring/steps.js',
     was: 'candidate !== null && between(state.self.id, candidate.id, head.id)',
     becomes: 'candidate !== null && candidate.id !== state.self.id',
-    run: small,
-    breaks: [],
+    run: large,
+    breaks: ['ideal'],
   },
   {
-    name: 'stabilize never asks a nearer peer',
-    file: 'ring/steps.js',
-    was: 'candidate !== null && between(state.self.id, candidate.id, head.id)',
-    becomes: 'false',
+    // It is told of one by its first successor, by that one itself, and by others when it looks around.
+    name: 'nobody ever asks a nearer peer',
+    file: 'node/stabilizer.js',
+    was: 'if (await this.#isOutOfReach(candidate))',
+    becomes: 'if (true)',
     run: large,
-    breaks: [],
+    breaks: ['ideal'],
   },
   {
     name: 'stabilizeFromPred adopts a peer that does not lie before its successor',
     file: 'ring/steps.js',
     was: 'if (!between(state.self.id, answer.self.id, firstSuccessor(state).id))',
     becomes: 'if (false)',
+    // Nobody is asked who does not lie there, either, or may have ceased to when it answers.
+    also: [
+      { file: 'node/stabilizer.js', was: 'return isNearer ?', becomes: 'return true ?' },
+      { file: 'node/stabilizer.js', was: '=> isUnfit(from)', becomes: '=> false' },
+    ],
     run: large,
-    breaks: [],
+    breaks: ['livingNeighboursStay'],
   },
   {
     name: 'stabilizeFromPred adopts a dead peer',
@@ -51,8 +64,16 @@ export const mutants: readonly Mutant[] = [
     becomes:
       'return this.#apply(steps.stabilizeFromPredecessor(this.#pointers.now, ' +
       '{ self: candidate, predecessor: null, successors: this.#pointers.now.successors }, listLength));',
-    run: large,
-    breaks: [],
+    // Who was found dead a moment ago is not even asked.
+    also: [
+      {
+        file: 'node/stabilizer.js',
+        was: 'if (await this.#isOutOfReach(candidate))',
+        becomes: 'if (false)',
+      },
+    ],
+    run: frail,
+    breaks: ['onlyTheLivingAreAdopted'],
   },
   {
     name: 'stabilize keeps the list that it has behind its successor',
@@ -60,7 +81,7 @@ export const mutants: readonly Mutant[] = [
     was: 'const next = alone ? state : behind(state, answer, length);',
     becomes: 'const next = state;',
     run: large,
-    breaks: [],
+    breaks: ['ideal'],
   },
   {
     name: 'the list of the successor is taken without the successor',
@@ -68,23 +89,23 @@ export const mutants: readonly Mutant[] = [
     was: 'listBehind(state.self.id, head.self, head.successors, length)',
     becomes: 'listBehind(state.self.id, head.successors[0] ?? head.self, head.successors.slice(1), length)',
     run: large,
-    breaks: [],
+    breaks: ['principalsStay', 'livingNeighboursStay'],
   },
   {
     name: 'nothing is kept behind the first successor (padding forgotten)',
     file: 'ring/steps.js',
     was: 'listBehind(state.self.id, head.self, head.successors, length)',
     becomes: '[head.self]',
-    run: large,
-    breaks: [],
+    run: restlessLarge,
+    breaks: ['oneLiveSuccessor', 'ideal'],
   },
   {
     name: 'a dead head takes the rest of the list with it',
     file: 'ring/steps.js',
     was: 'state.successors.slice(1) }',
     becomes: 'state.successors.slice(1, 2) }',
-    run: large,
-    breaks: [],
+    run: restlessLarge,
+    breaks: ['oneLiveSuccessor'],
   },
   {
     name: 'a dead head moves to the end of the list',
@@ -92,15 +113,16 @@ export const mutants: readonly Mutant[] = [
     was: 'state.successors.slice(1) }',
     becomes: '[...state.successors.slice(1), state.successors[0]] }',
     run: large,
-    breaks: [],
+    breaks: ['principalsStay'],
   },
   {
-    name: 'the head is dropped, and not the dead peer',
+    // stabilize finds nobody to drop in a list of the whole ring: the verdict has taken the dead out of it.
+    name: 'the first successor is dropped, and not the dead peer',
     file: 'ring/steps.js',
-    was: 'without(state, firstSuccessor(state).id)',
-    becomes: 'without(state, state.successors.at(-1).id)',
-    run: small,
-    breaks: [],
+    was: 'seesWholeRing(state) ? without(state, dead) : state',
+    becomes: 'seesWholeRing(state) ? without(state, firstSuccessor(state).id) : state',
+    run: restlessSmall,
+    breaks: ['livingNeighboursStay'],
   },
   // rectify
   {
@@ -108,24 +130,26 @@ export const mutants: readonly Mutant[] = [
     file: 'ring/steps.js',
     was: 'if (!isNearer && predecessor.id !== candidate.id)',
     becomes: 'if (false)',
-    run: large,
-    breaks: [],
+    run: crowded,
+    breaks: ['livingNeighboursStay'],
   },
   {
     name: 'rectify takes a living predecessor for dead',
     file: 'node/stabilizer.js',
     was: 'if (await this.#options.liveness.lives(before))',
     becomes: 'if (false)',
-    run: large,
-    breaks: [],
+    run: crowded,
+    breaks: ['livingNeighboursStay'],
   },
   {
-    name: 'rectify never replaces a dead predecessor',
-    file: 'ring/steps.js',
-    was: 'const next = forgetPredecessor(state);',
-    becomes: 'return state; const next = forgetPredecessor(state);',
+    name: 'a dead predecessor is never replaced',
+    file: 'node/stabilizer.js',
+    was: 'steps.rectifyAfterPing(state, candidate, listLength)',
+    becomes: 'state',
+    // When it has been silent for long, it is asked even if nobody comes in its place.
+    also: [{ file: 'node/stabilizer.js', was: 'steps.forgetPredecessor(state)', becomes: 'state' }],
     run: large,
-    breaks: [],
+    breaks: ['ideal'],
   },
   {
     name: 'rectify adopts nobody',
@@ -133,15 +157,23 @@ export const mutants: readonly Mutant[] = [
     was: 'return seesWholeRing(state) ? takeIn(state, candidate, length) : { ...state, predecessor: candidate };',
     becomes: 'return state;',
     run: large,
-    breaks: [],
+    breaks: ['ideal'],
   },
   {
     name: 'a living predecessor is forgotten',
     file: 'node/stabilizer.js',
     was: 'if (predecessor === null || (await this.#options.liveness.lives(predecessor)))',
     becomes: 'if (predecessor === null)',
+    // None is silent for so long that it is asked, where no message gets lost. Here it is asked in every round.
+    also: [
+      {
+        file: 'node/membership.js',
+        was: 'contacts.silentMs(predecessor.id) > predecessorSilentMs',
+        becomes: 'true',
+      },
+    ],
     run: large,
-    breaks: [],
+    breaks: ['livingNeighboursStay'],
   },
   // intervals and lists
   {
@@ -149,16 +181,16 @@ export const mutants: readonly Mutant[] = [
     file: 'ring/interval.js',
     was: intervals,
     becomes: 'return a < b ? a < x && x <= b : a < x || x <= b;',
-    run: small,
-    breaks: [],
+    run: large,
+    breaks: ['noDuplicates'],
   },
   {
     name: 'between includes the beginning of the interval',
     file: 'ring/interval.js',
     was: intervals,
     becomes: 'return a < b ? a <= x && x < b : a <= x || x < b;',
-    run: small,
-    breaks: [],
+    run: large,
+    breaks: ['lookupTellsTheTruth'],
   },
   {
     name: 'between forgets that the circle closes',
@@ -166,7 +198,7 @@ export const mutants: readonly Mutant[] = [
     was: intervals,
     becomes: 'return a < x && x < b;',
     run: small,
-    breaks: [],
+    breaks: ['principalsStay', 'everybodyIsPrincipal', 'livingNeighboursStay'],
   },
   {
     name: 'a peer is responsible for the id of its predecessor as well',
@@ -174,7 +206,7 @@ export const mutants: readonly Mutant[] = [
     was: 'return x === b || between(a, x, b);',
     becomes: 'return x === a || x === b || between(a, x, b);',
     run: small,
-    breaks: [],
+    breaks: ['lookupTellsTheTruth'],
   },
   {
     name: 'a peer is not responsible for its own id',
@@ -182,15 +214,15 @@ export const mutants: readonly Mutant[] = [
     was: 'return x === b || between(a, x, b);',
     becomes: 'return between(a, x, b);',
     run: small,
-    breaks: [],
+    breaks: ['idealRingAnswers', 'lookupTellsTheTruth'],
   },
   {
     name: 'a list goes on past its owner',
     file: 'ring/successor-list.js',
     was: 'if (list.length >= length || !between(before, peer.id, owner))\n            break;\n        list.push',
     becomes: 'if (list.length >= length)\n            break;\n        list.push',
-    run: large,
-    breaks: [],
+    run: frail,
+    breaks: ['noDuplicates'],
   },
   {
     name: 'a list ends one entry early',
@@ -198,7 +230,7 @@ export const mutants: readonly Mutant[] = [
     was: 'list.length >= length ||',
     becomes: 'list.length >= length - 1 ||',
     run: large,
-    breaks: [],
+    breaks: ['ideal'],
   },
   {
     name: 'a list has no end',
@@ -206,7 +238,7 @@ export const mutants: readonly Mutant[] = [
     was: 'list.length >= length ||',
     becomes: '',
     run: large,
-    breaks: [],
+    breaks: ['ideal'],
   },
   // small rings
   {
@@ -215,7 +247,7 @@ export const mutants: readonly Mutant[] = [
     was: 'inOrder(self.id, [...heard, ...state.successors]);\n    return { self, predecessor: others.at(-1)',
     becomes: 'inOrder(self.id, heard);\n    return { self, predecessor: others.at(-1)',
     run: small,
-    breaks: [],
+    breaks: ['everybodyIsPrincipal', 'principalsStay'],
   },
   {
     name: 'who introduces itself is not taken in',
@@ -223,48 +255,29 @@ export const mutants: readonly Mutant[] = [
     was: 'return withPeers(state, [peer], length);',
     becomes: 'return state;',
     run: small,
-    breaks: [],
+    breaks: ['everybodyIsPrincipal'],
   },
-  {
-    name: 'a newcomer takes its place at the end of the list, whoever lies between',
-    file: 'ring/whole-ring.js',
-    was: 'const isBeyond = others.length > successors.length && others.at(-1)?.id === peer.id;',
-    becomes: 'const isBeyond = false;',
-    run: large,
-    breaks: [],
-  },
+  // No mutant: that a newcomer takes its place at the end of a list (takeIn), whoever lies between. Who does not see the whole
+  // ring is met only by the newcomers right behind it, and lists that are full have no room at their end.
   {
     name: 'a newcomer is inside before it has met everybody',
     file: 'node/introductions.js',
     was: 'let known = await this.#meetAll(',
     becomes: 'pointers.enter(); return; let known = await this.#meetAll(',
     run: small,
-    breaks: [],
+    breaks: ['everybodyIsPrincipal'],
   },
-  {
-    name: 'a newcomer does not ask again whether somebody came meanwhile',
-    file: 'node/introductions.js',
-    was: 'if (strangers(known).length === 0) {',
-    becomes: 'if (true) {',
-    run: small,
-    breaks: [],
-  },
-  {
-    name: 'a newcomer believes a member that is itself on its way in',
-    file: 'node/introductions.js',
-    was: 'if (isWhole && !first.isInside)',
-    becomes: 'if (false)',
-    run: small,
-    breaks: [],
-  },
+  // No mutants: that a newcomer does not ask again whether somebody came meanwhile, and that it believes a member that is
+  // itself on its way in. Two newcomers who have met one member in common hear of each other, whoever let them in; what the
+  // two rules are for is that all such members crash, or start anew, between the two meetings.
   // join
   {
     name: 'join takes only the first successor of the member',
     file: 'ring/steps.js',
     was: 'listBehind(self.id, head, tail, length) };',
     becomes: '[head] };',
-    run: large,
-    breaks: [],
+    run: frail,
+    breaks: ['oneLiveSuccessor'],
   },
   {
     name: 'join takes the member for its successor',
@@ -272,7 +285,7 @@ export const mutants: readonly Mutant[] = [
     was: 'listBehind(self.id, head, tail, length) };',
     becomes: 'listBehind(self.id, member.self, [head, ...tail], length) };',
     run: large,
-    breaks: [],
+    breaks: ['principalsStay'],
   },
   {
     name: "join takes the member's predecessor for its own",
@@ -280,7 +293,7 @@ export const mutants: readonly Mutant[] = [
     was: 'return { self, predecessor: member.self, successors:',
     becomes: 'return { self, predecessor: member.predecessor, successors:',
     run: large,
-    breaks: [],
+    breaks: ['principalsStay'],
   },
   {
     name: 'join behind whoever answers',
@@ -288,7 +301,7 @@ export const mutants: readonly Mutant[] = [
     was: 'return seesWholeRing(member) || between(member.self.id, self.id, firstSuccessor(member).id);',
     becomes: 'return true;',
     run: large,
-    breaks: [],
+    breaks: ['principalsStay'],
   },
   // atomic steps
   {
@@ -296,32 +309,32 @@ export const mutants: readonly Mutant[] = [
     file: 'node/pointers.js',
     was: 'if (this.#isAsking)',
     becomes: 'if (false)',
-    run: large,
-    breaks: [],
+    run: small,
+    breaks: ['oneStepAtATime'],
   },
   {
     name: 'steps do not wait for each other',
     file: 'node/pointers.js',
     was: 'const result = this.#lastTurn.then(step);',
     becomes: 'const result = Promise.resolve().then(step);',
-    run: large,
-    breaks: [],
+    run: small,
+    breaks: ['oneStepAtATime'],
   },
   {
     name: 'a peer shows its pointers before it has any',
     file: 'node/pointers.js',
     was: 'if (!this.#hasJoined)',
     becomes: 'if (false)',
-    run: small,
-    breaks: [],
+    run: large,
+    breaks: ['outsidersAreSilent'],
   },
   {
     name: 'a peer answers lookups before it is inside',
     file: 'node/pointers.js',
     was: 'if (!this.#isInside)',
     becomes: 'if (false)',
-    run: small,
-    breaks: [],
+    run: large,
+    breaks: ['outsidersAreSilent'],
   },
   // life and death
   {
@@ -329,34 +342,19 @@ export const mutants: readonly Mutant[] = [
     file: 'node/liveness.js',
     was: "const isDead = finding === 'dead';",
     becomes: 'const isDead = false;',
-    run: small,
-    breaks: [],
+    run: restlessSmall,
+    breaks: ['ideal'],
   },
   {
     name: 'whoever is asked about is dead',
     file: 'node/liveness.js',
-    was: 'return (await this.answers(peer)) ||',
-    becomes: 'return',
-    run: small,
-    breaks: [],
+    was: 'return (await this.answers(peer)) || !(await this.isDeadForRouting(peer));',
+    becomes: 'return false;',
+    run: restlessLarge,
+    breaks: ['livingNeighboursStay'],
   },
-  // what others say
-  {
-    name: 'any answer counts as pointers',
-    file: 'node/neighbourhood.js',
-    was: "response.self.id === peer.id ? faultIn(response) : 'they are not its own'",
-    becomes: 'undefined',
-    run: small,
-    breaks: [],
-  },
-  {
-    name: 'a list out of order is believed',
-    file: 'ring/successor-list.js',
-    was: 'if (id === owner || (before !== owner && !between(before, id, owner)))',
-    becomes: 'if (false)',
-    run: small,
-    breaks: [],
-  },
+  // What others say (neighbourhood.js, isOrdered) is no mutant here: the transport proves who answers, and whoever takes a list
+  // in puts it in order (listBehind, withPeers). Only liars say such things, and they come no further for it.
   // lookups
   {
     name: 'a peer speaks for what lies deep in its list',
@@ -364,40 +362,42 @@ export const mutants: readonly Mutant[] = [
     was: 'if (inHalfOpen(self.id, key, head.id))',
     becomes:
       'const deep = indexOfOwner(state, key);\n    if (deep > 0) return { found: true, peers: ringFrom(state, deep) };\n    if (inHalfOpen(self.id, key, head.id))',
-    run: small,
-    breaks: [],
+    run: large,
+    breaks: ['lookupTellsTheTruth'],
   },
   {
     name: 'a peer without a predecessor answers for everything',
     file: 'ring/routing.js',
     was: 'predecessor !== null && inHalfOpen(predecessor.id, key, self.id)',
     becomes: 'predecessor === null || inHalfOpen(predecessor.id, key, self.id)',
+    // Hardly anybody is without one: one that is found dead is replaced in the same step.
+    also: [
+      {
+        file: 'ring/steps.js',
+        was: 'return rectify(next, candidate, length) ?? next;',
+        becomes: 'return next;',
+      },
+    ],
     run: large,
-    breaks: [],
+    breaks: ['lookupTellsTheTruth'],
   },
-  {
-    name: 'a lookup goes wherever an answer points',
-    file: 'ring/lookup-plan.js',
-    was: 'if (between(peer.id, closer.id, this.#key))',
-    becomes: '',
-    run: small,
-    breaks: [],
-  },
+  // No mutant: that a lookup takes up peers that do not lie before the key. It goes nearer only (#nearestWaiting), whatever
+  // it has taken up, and asks nobody twice.
   {
     name: 'a lookup ends with the first list that names somebody',
     file: 'ring/lookup-plan.js',
     was: 'const nearer = this.#nearestWaiting(this.#nearest);\n        const named',
     becomes: 'const nearer = undefined;\n        const named',
-    run: large,
-    breaks: [],
+    run: 'grow --peers 30',
+    breaks: ['lookupTellsTheTruth'],
   },
   {
     name: 'a lookup takes the word of a list for who lives',
     file: 'ring/lookup-plan.js',
     was: 'if (this.#mayAsk(named.peer.id) && (nearer === undefined || isNamedFirst))',
     becomes: 'if (false)',
-    run: large,
-    breaks: [],
+    run: 'grow --peers 7 --steps 40 --frail 3 --close 7',
+    breaks: ['lookupNamesTheLiving'],
   },
   {
     name: 'nobody looks for another part of the ring',
@@ -412,7 +412,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node/look-around.js',
     was: 'const through = [...(head === undefined ? [] : [head]), ...this.#someUnseen()];',
     becomes: 'const through = [...this.#someUnseen()];',
-    run: 'arbitrary --peers 12 --kind 2',
+    run: 'arbitrary --peers 16 --kind 2',
     breaks: ['ideal'],
   },
   {

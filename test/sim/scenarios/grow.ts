@@ -5,6 +5,8 @@
  * The protocol assumes that a crash leaves everybody a live successor, and the ring a principal (principals.ts): where it
  * would not, nobody crashes.
  */
+import type { Random } from '../../../src/base/random.js';
+import { type Id, idFromBytes } from '../../../src/ring/identifier.js';
 import type { SimulatedPeer } from '../peer.js';
 import { comeToRest } from '../ideal-check.js';
 import { CheckedLookups } from '../lookups.js';
@@ -13,12 +15,28 @@ import { ringRulesWith } from '../rules.js';
 import { type CommonOptions, commonFigures, LookupFigures, type Scenario } from '../scenario.js';
 import { World } from '../world.js';
 
+/** In this time most newcomers have come in. */
+const wayInMs = 200;
+/** In this time a crash is noticed. */
+const crashMs = 10_000;
+
 export const grow = {
   summary: 'one peer to many, with crashes on the way: never two rings, never disorder',
-  own: {},
+  own: { frail: 0, close: 0 },
   // Half of them stay below the length of a successor list, where every list is whole.
-  draw: (random) => ({ peers: 2 + random.below(random.below(2) === 0 ? 16 : 40) }),
-  async run({ seed, peers: wanted = 200 }: CommonOptions) {
+  draw: (random) => ({
+    peers: 2 + random.below(random.below(2) === 0 ? 16 : 40),
+    steps: random.below(20),
+    frail: random.below(4),
+    close: random.below(10),
+  }),
+  async run({
+    seed,
+    peers: wanted = 200,
+    steps: changes = 0,
+    frail = 0,
+    close = 0,
+  }: CommonOptions & { readonly frail?: number; readonly close?: number }) {
     const principals = new PrincipalWatch();
     const world = new World({ seed, rules: ringRulesWith(principals) });
     const { clock, random } = world;
@@ -34,22 +52,48 @@ export const grow = {
       void work.then(() => underWay.delete(work));
     };
     let crashes = 0;
-    await world.grow(1);
-    while (world.live.length < wanted) {
+    const pick = (): SimulatedPeer | undefined => {
       const inside = world.live.filter(({ hasServed }) => hasServed);
-      const pick = (): SimulatedPeer => inside[random.below(inside.length)]!;
-      const victim = pick();
-      const isCrash = random.below(10) < crashesInTen && inside.length > 1;
-      if (isCrash && principals.hasOther(victim.id) && sparesSuccessors(world, victim)) {
-        victim.crash();
-        crashes += 1;
-      } else {
-        const peer = world.peer();
-        // A newcomer that crashes, or whose way in did, is gone: its operator tries again with another one.
-        track(peer.start([pick()]).catch(() => peer.crash()));
-      }
-      const seeker = pick();
-      if (seeker.isUp) track(lookups.random(seeker));
+      return inside[random.below(inside.length)];
+    };
+    /** Somebody looks keys up that a peer has just come to own, or has left to another one. */
+    const askAbout = ({ id }: SimulatedPeer): void => {
+      const [seeker, entry] = [pick(), pick()];
+      if (seeker !== undefined) track(lookups.atEdge(seeker, id));
+      if (entry !== undefined) track(lookups.plain(entry, id));
+    };
+    let crashedIn = -1;
+    /** @returns whether it has crashed. */
+    const crash = (victim: SimulatedPeer): boolean => {
+      // What a crash leaves is known when its event is over.
+      if (!victim.isUp || crashedIn === clock.events) return false;
+      if (!principals.hasOther(victim.id) || !sparesSuccessors(world, victim)) return false;
+      victim.crash();
+      crashedIn = clock.events;
+      crashes += 1;
+      for (let times = 0; times < 4; times += 1)
+        clock.setTimer(random.below(crashMs), () => askAbout(victim));
+      return true;
+    };
+    const join = (entry: SimulatedPeer): void => {
+      const isClose = random.below(10) < close;
+      const peer = world.peer(isClose ? { id: beside(world.peers.at(-1)!.id, random) } : {});
+      // A newcomer that crashes, or whose way in did, is gone: its operator tries again with another one.
+      const way = peer.start([entry]).then(
+        () => askAbout(peer),
+        () => peer.isUp && peer.crash(),
+      );
+      track(way);
+      if (random.below(10) < frail) clock.setTimer(random.below(wayInMs), () => crash(peer));
+    };
+    await world.grow(1);
+    for (let left = changes; world.live.length < wanted || left > 0;) {
+      const isFull = world.live.length >= wanted;
+      if (isFull) left -= 1;
+      const [victim, entry, seeker] = [pick(), pick(), pick()];
+      const isCrash = victim !== undefined && (isFull || random.below(10) < crashesInTen);
+      if (!(isCrash && crash(victim)) && !isFull && entry?.isUp === true) join(entry);
+      if (seeker?.isUp === true) track(lookups.random(seeker));
       await clock.runFor(random.below(10) < crowdsInTen ? 0 : random.below(pauseMs));
     }
     while (underWay.size > 0) await clock.run(Promise.all(underWay));
@@ -60,6 +104,12 @@ export const grow = {
     };
   },
 } satisfies Scenario;
+
+/** An id that lies near another one, so that nobody is between the two but others of the kind. */
+function beside(id: Id, random: Random): Id {
+  const start = id.slice(0, 16);
+  return `${start}${idFromBytes(random.bytes(32)).slice(start.length)}` as Id;
+}
 
 /** Whether everybody else keeps a live peer in its list when this one crashes. */
 function sparesSuccessors(world: World, victim: SimulatedPeer): boolean {
