@@ -13,10 +13,10 @@
 import { setMaxListeners } from 'node:events';
 
 import { type Clock, sleep } from '../base/clock.js';
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import { jittered, type Random } from '../base/random.js';
+import { jittered, type Random, shuffled } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
@@ -33,6 +33,7 @@ import { enterPatiently } from './join.js';
 import { Liveness, type Verdict } from './liveness.js';
 import type { LocalHealth } from './local-health.js';
 import { LookAround } from './look-around.js';
+import { neighbourhoodOf } from './neighbourhood.js';
 import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
@@ -211,6 +212,23 @@ export class Membership {
   }
 
   /**
+   * Goes behind another member, where whoever let this peer in seems to be gone before others knew of it. Without
+   * success it stays where it is.
+   * @param entries whom to ask beside some of those that it remembers
+   */
+  async joinAnew(entries: readonly Endpoint[]): Promise<void> {
+    const { remembered, random, log } = this.#options;
+    const some = shuffled(remembered.all(), random).slice(0, limits.lookAroundPeers);
+    const tools = { ...this.#options, signal: this.#ended.signal };
+    try {
+      await enterPatiently([...entries, ...some], 0, tools, (member) => this.#introductions.enterBy(member));
+    } catch (error) {
+      if (!(error instanceof PeerStoreError)) throw error;
+      log.debug('could not join anew', { error: messageOf(error) });
+    }
+  }
+
+  /**
    * A newcomer makes itself known. It takes its place in the list at once.
    * @returns the pointers as they were before
    * @throws PeerStoreError UNSETTLED before this peer has joined.
@@ -223,7 +241,8 @@ export class Membership {
 
   /**
    * Looks whether the ring has taken this peer in: its predecessor, itself inside, names it, where it is now, as its first
-   * successor. From then on it is inside.
+   * successor, and so does the list of the one before that, for else the ring would forget this peer with the predecessor.
+   * From then on it is inside.
    */
   async isTakenIn(): Promise<boolean> {
     if (this.isInside) return true;
@@ -236,12 +255,21 @@ export class Membership {
       const { transport } = this.#options;
       const options = { timeoutMs: limits.pointersTimeoutMs, signal: this.#ended.signal };
       const { response } = await transport.call(predecessor, 'successor', { key: self.id }, options);
-      if (response.found && isSamePeer(response.peers[0], self)) this.beInside();
+      const isNamed = response.found && isSamePeer(response.peers[0], self);
+      const { predecessor: before } = response;
+      if (!isNamed || before === undefined) return this.isInside;
+      if (before.id === self.id || (await this.#isInListOf(before))) this.beInside();
       return this.isInside;
     } catch (error) {
       if (error instanceof PeerStoreError) return false;
       throw error;
     }
+  }
+
+  async #isInListOf(peer: PeerRef): Promise<boolean> {
+    const { transport } = this.#options;
+    const { successors } = await neighbourhoodOf(transport, peer, this.#ended.signal);
+    return successors.some((one) => isSamePeer(one, this.state.self));
   }
 
   /** From now on this peer counts as taken in, and speaks for its keys. */

@@ -102,6 +102,8 @@ export interface NodeStatus {
 
 /** How long a newcomer waits for the ring to take it in before it serves all the same, in milliseconds. */
 const takenInMs = 15_000;
+/** How long it waits before it comes in by another member, in milliseconds: the one that it came by may be dead. */
+const joinAnewMs = 3_000;
 const takenInPollMs = 100;
 /** How long requests in hand may take when the peer stops. */
 const stopGraceMs = 10_000;
@@ -234,7 +236,7 @@ export class Node {
     try {
       await this.#join(entries);
       this.#upkeep.start();
-      await this.#untilTakenIn();
+      await this.#untilTakenIn(entries);
       // Not only in a moment: whoever has said that it is in the ring finds back to it, and knows how large it is.
       await this.#remember();
     } catch (error) {
@@ -325,9 +327,10 @@ export class Node {
     this.membership.beInside();
   }
 
-  async #untilTakenIn(): Promise<void> {
+  async #untilTakenIn(entries: readonly Endpoint[]): Promise<void> {
     const { clock, log } = this.#options;
     const since = clock.monotonicMs();
+    let triedAtMs = since;
     await this.membership.stabilize();
     while (!(await this.membership.isTakenIn())) {
       if (clock.monotonicMs() - since > takenInMs) {
@@ -336,6 +339,10 @@ export class Node {
         });
         this.membership.beInside();
         return;
+      }
+      if (clock.monotonicMs() - triedAtMs > joinAnewMs) {
+        await this.membership.joinAnew(entries);
+        triedAtMs = clock.monotonicMs();
       }
       await sleep(clock, takenInPollMs);
     }
