@@ -95,6 +95,8 @@ export const limits = Object.freeze({
   replicasMax: 16,
   /** When a caller that met changing ring pointers is asked to come back: about a round trip. */
   unsettledRetryMs: 50,
+  /** References to peers that are kept as they came, to be used again: less than a kilobyte each. */
+  keptReferences: 8192,
   /** What stands for a peer's pointers: pointers that differ have another tag. */
   pointersTagBytes: 8,
   /** The deadline of a question for a peer's pointers: the asker's own are not shown in the meantime. */

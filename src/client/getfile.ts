@@ -32,6 +32,6 @@ export async function findFile(
         `${snapshot.id.slice(0, 12)}; restore ${snapshot.id.slice(0, 12)}:${path} --target DIR gets it`,
     );
   }
-  const where = snapshots.length === 1 ? 'that snapshot has' : 'no snapshot has';
+  const where = snapshots.length === 1 ? 'that snapshot has no' : 'no snapshot has';
   throw new PeerStoreError('NOT_FOUND', `${where} a file ${path}; peerstore-client ls shows what there is`);
 }

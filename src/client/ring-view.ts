@@ -21,6 +21,7 @@ import {
   type Id,
   type MethodName,
   type Neighbourhood,
+  isSameReference,
   PeerCache,
   type PeerRef,
   type RequestOf,
@@ -158,13 +159,13 @@ export class RingView {
   async #askInTurn<M extends MethodName>(
     method: M,
     request: RequestOf<M>,
-    check: (response: ResponseOf<M>) => void,
+    check: (response: ResponseOf<M>, from: Endpoint) => void,
   ): Promise<ResponseOf<M>> {
     const failures: { readonly address: string; readonly error: unknown }[] = [];
     for (const peer of this.#everybody()) {
       try {
         const response = await this.#ask(peer, method, request);
-        check(response);
+        check(response, peer);
         return response;
       } catch (error) {
         if (hasCode(error, 'CANCELLED')) throw error;
@@ -238,13 +239,18 @@ export class RingView {
       : await this.#viewOf(this.#witness(first.successors, first.self.address));
     const views = second === undefined ? [first] : [first, second];
     const members = new Map<Id, PeerRef>();
+    // Whoever says of others that they are elsewhere may want to be the only one who can be called: then keys are looked up.
+    let isAgreed = true;
     for (const { self, successors } of views) {
       this.#meet(self);
       this.#cache.heard(successors, self.id);
-      for (const peer of [self, ...successors]) members.set(peer.id, peer);
+      for (const peer of [self, ...successors]) {
+        isAgreed &&= isSameReference(members.get(peer.id) ?? peer, peer);
+        members.set(peer.id, peer);
+      }
     }
     this.#view = {
-      members: views.every(seesWholeRing) ? [...members.values()] : undefined,
+      members: isAgreed && views.every(seesWholeRing) ? [...members.values()] : undefined,
       sinceMs: this.#options.clock.monotonicMs(),
     };
     const stretches = views.map(({ self, successors }) => stretchOf(self.id, successors));
@@ -265,7 +271,7 @@ export class RingView {
     if (peer === undefined) return undefined;
     try {
       const view = await this.#ask(peer, 'successorList', {}, secondViewMs);
-      believe(view);
+      believe(view, peer);
       return view;
     } catch (error) {
       if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
@@ -306,11 +312,12 @@ export class RingView {
   }
 }
 
-/** Checks that an answer can be a peer's pointers. @throws PeerStoreError PROTOCOL. */
-function believe(from: Neighbourhood): void {
-  const fault = faultIn(from);
+/** Checks that an answer can be the pointers of the peer that gave it. @throws PeerStoreError PROTOCOL. */
+function believe(pointers: Neighbourhood, from: Endpoint): void {
+  const isAnothers = from.id !== undefined && from.id !== pointers.self.id;
+  const fault = isAnothers ? 'they are not its own' : faultIn(pointers);
   if (fault === undefined) return;
-  throw new PeerStoreError('PROTOCOL', `the pointers of ${from.self.address} are refused: ${fault}`);
+  throw new PeerStoreError('PROTOCOL', `the pointers of ${from.address} are refused: ${fault}`);
 }
 
 /** Each address once, as it was named first. */

@@ -18,7 +18,7 @@ export async function sayGoodbye(
   await Promise.all(
     [...told.values()].map(async (peer) => {
       try {
-        await transport.call(peer, 'leave', { peer: self, predecessor, successors });
+        await transport.call(peer, 'leave', { peer: self });
       } catch (error) {
         log.info('a neighbour could not be told that this peer leaves', {
           peer: peer.address,

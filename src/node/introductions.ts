@@ -47,10 +47,17 @@ export class Introductions {
 
   /**
    * A newcomer has introduced itself: it takes its place in the list at once.
-   * @throws PeerStoreError UNSETTLED before this peer has joined.
+   * @throws PeerStoreError UNSETTLED before this peer has joined; UNREACHABLE when nobody answers at its address, for it
+   *   would own keys that nobody gets to.
    */
-  welcome(newcomer: PeerRef): Promise<Welcome> {
-    const { pointers, listLength } = this.#options;
+  async welcome(newcomer: PeerRef): Promise<Welcome> {
+    const { pointers, listLength, liveness } = this.#options;
+    if (pointers.hasJoined && !(await liveness.answers(newcomer))) {
+      throw new PeerStoreError(
+        'UNREACHABLE',
+        `nobody answers at ${newcomer.address}, where others are to reach this peer; is it the right address, and is it open?`,
+      );
+    }
     return pointers.take(() => {
       const before = pointers.settled;
       pointers.become(takeIn(before, newcomer, listLength));

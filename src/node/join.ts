@@ -35,12 +35,13 @@ const pauseMs = 200;
 
 /**
  * Finds a place and goes there, again and again while the ring is in motion.
+ * @param entries whom to ask, at each attempt anew: after the first one more may be known
  * @param patienceMs after this long no new attempt is begun
  * @param enter goes behind the member that was found
  * @throws PeerStoreError what the last attempt said.
  */
 export async function enterPatiently(
-  entries: readonly Endpoint[],
+  entries: () => readonly Endpoint[],
   patienceMs: number,
   { self, transport, clock, random, log, signal }: PlaceTools,
   enter: (member: PeerRef) => Promise<void>,
@@ -48,7 +49,7 @@ export async function enterPatiently(
   const sinceMs = clock.monotonicMs();
   for (;;) {
     try {
-      const { self: member } = await findPlace(self, entries, transport, signal);
+      const { self: member } = await findPlace(self, entries(), transport, signal);
       await enter(member);
       return;
     } catch (error) {

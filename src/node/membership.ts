@@ -21,7 +21,7 @@ import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
-import { aloneState, faultIn, seesWholeRing, type Neighbourhood, type RingState } from '../ring/state.js';
+import { aloneState, faultIn, seesWholeRing, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { meansNoAnswer } from '../wire/errors.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
@@ -201,7 +201,9 @@ export class Membership {
     const { remembered } = this.#options;
     const tools = { ...this.#options, signal: this.#ended.signal };
     try {
-      await enterPatiently(entries, patienceMs, tools, (member) => this.#introductions.enterBy(member));
+      // Whoever let this peer in may be dead when it has to begin again; those whom it knows by then may live.
+      const known = (): readonly Endpoint[] => [...entries, ...this.state.successors];
+      await enterPatiently(known, patienceMs, tools, (member) => this.#introductions.enterBy(member));
     } catch (error) {
       await this.#pointers.take(() => {
         if (!this.isInside) this.#pointers.withdraw();
@@ -221,7 +223,12 @@ export class Membership {
     const some = shuffled(remembered.all(), random).slice(0, limits.lookAroundPeers);
     const tools = { ...this.#options, signal: this.#ended.signal };
     try {
-      await enterPatiently([...entries, ...some], 0, tools, (member) => this.#introductions.enterBy(member));
+      await enterPatiently(
+        () => [...entries, ...some],
+        0,
+        tools,
+        (member) => this.#introductions.enterBy(member),
+      );
     } catch (error) {
       if (!(error instanceof PeerStoreError)) throw error;
       log.debug('could not join anew', { error: messageOf(error) });
@@ -358,17 +365,16 @@ export class Membership {
     return this.#lookAround.round();
   }
 
-  /** A neighbour leaves in good order. */
-  neighbourLeft(leaving: Neighbourhood): void {
-    if (faultIn(leaving) !== undefined) return;
-    const { self: peer } = leaving;
+  /** A peer leaves in good order. */
+  neighbourLeft(peer: PeerRef): void {
     this.#routes.forget(peer);
     this.#options.remembered.left(peer.id);
-    this.#errands.run('goodbye', peer, () =>
-      this.#pointers.take(() =>
-        this.#pointers.become(steps.afterLeave(this.state, leaving, this.#options.listLength)),
-      ),
-    );
+    this.#errands.run('goodbye', peer, async () => {
+      const wasNext = this.state.successors[0]?.id === peer.id;
+      await this.#pointers.take(() => this.#pointers.become(steps.afterLeave(this.state, peer.id)));
+      // The one behind it is to hear at once who comes before it now.
+      if (wasNext) await this.#stabilizer.stabilize();
+    });
   }
 
   /** Ends what this peer does of itself for its place in the ring. */

@@ -103,7 +103,10 @@ export class Stabilizer {
    * and finds the other between itself and us: where two rings become one, they have not heard of each other.
    */
   async rectify(candidate: PeerRef): Promise<void> {
-    const { listLength } = this.#options;
+    const { listLength, liveness } = this.#options;
+    // Who can call and cannot be called would own keys that nobody gets to. Where others reach it, the fault is ours.
+    const isKnown = isSamePeer(this.#pointers.now.predecessor, candidate);
+    if (!isKnown && !(await liveness.answers(candidate)) && !liveness.isVouchedFor(candidate)) return;
     const { before, isAdopted } = await this.#pointers.take(() => {
       const state = this.#pointers.now;
       const rectified = steps.rectify(state, candidate, listLength);

@@ -82,8 +82,9 @@ export class PeerCache {
       if (peer.id === this.#options.self || this.#gone.has(peer.id)) continue;
       const entry = this.#entries.get(peer.id);
       if (entry === undefined) this.#hear(peer, source);
-      // It may have moved. Of one that was met, that is seen when it does not answer any more.
-      else if (!entry.isMet) entry.peer = peer;
+      // It may have moved, by the word of whoever named it before. Of one that was met, that is seen when it does not
+      // answer any more; of all others as well: then they are named anew.
+      else if (!entry.isMet && entry.source === source) entry.peer = peer;
     }
   }
 

@@ -25,8 +25,8 @@ interface Known {
   readonly raw: RawPeer;
 }
 
-/** A peer's slot is given by the first 16 bits of its id. */
-const slots = new Array<Known | undefined>(2 ** 16);
+/** A peer's slot is given by the first 16 bits of its id, as many of them as there are slots for. */
+const slots = new Array<Known | undefined>(limits.keptReferences);
 
 const plain: Codec<PeerRef> = struct({
   id: idCodec,
@@ -35,10 +35,11 @@ const plain: Codec<PeerRef> = struct({
   zone: optional(printable(limits.zoneBytes)),
 });
 
+/** A reference to a peer. Decoding one that came before gives the same object again: it is never to be changed. */
 export const peerCodec: Codec<PeerRef> = {
   encode: (peer) => {
     const { id } = peer;
-    const slot = (digit(id, 0) << 12) | (digit(id, 1) << 8) | (digit(id, 2) << 4) | digit(id, 3);
+    const slot = slotAt((digit(id, 0) << 12) | (digit(id, 1) << 8) | (digit(id, 2) << 4) | digit(id, 3));
     const known = slots[slot];
     return known !== undefined && (known.peer === peer || isSameReference(known.peer, peer))
       ? known.raw
@@ -54,9 +55,15 @@ export const peerCodec: Codec<PeerRef> = {
 };
 
 function keep(slot: number, peer: PeerRef): Known {
-  const known = { peer, raw: plain.encode(peer) as RawPeer };
+  const { id, machine, ...texts } = plain.encode(peer) as RawPeer;
+  // In memory of their own: small buffers of Node share large pieces of it, which each of them would keep.
+  const known = { peer, raw: { id: new Uint8Array(id), machine: new Uint8Array(machine), ...texts } };
   slots[slot] = known;
   return known;
+}
+
+function slotAt(firstBits: number): number {
+  return firstBits % limits.keptReferences;
 }
 
 /** The slot of what may be a reference; undefined when it has no identifier. */
@@ -64,7 +71,7 @@ function slotOf(raw: unknown): number | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined;
   const { id } = raw as Partial<RawPeer>;
   if (!(id instanceof Uint8Array) || id.length !== idBytes) return undefined;
-  return ((id[0] ?? 0) << 8) | (id[1] ?? 0);
+  return slotAt(((id[0] ?? 0) << 8) | (id[1] ?? 0));
 }
 
 function digit(id: string, at: number): number {

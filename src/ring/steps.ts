@@ -3,7 +3,7 @@
  * correct", IEEE TSE 43(12), 2017), as pure functions.
  *
  * Each step turns one peer's state and at most one answer of one other peer into the new state and what to do next.
- * Nothing here waits, sends or measures time; src/node/membership.ts asks the questions, applies the answers, and keeps
+ * Nothing here waits, sends or measures time; src/node/stabilizer.ts asks the questions, applies the answers, and keeps
  * the protocol's rule of atomicity: between a question that may change the state and its answer, the peer neither
  * changes its state otherwise nor answers questions about it.
  */
@@ -141,24 +141,15 @@ export function unconfirmed(state: RingState, answer: Neighbourhood): readonly P
 }
 
 /**
- * A neighbour says that it leaves, and what its own pointers were: what stabilize and rectify would find out one after
- * the other. Its word counts only where it is our neighbour.
+ * A peer says that it leaves. Its word counts for itself alone: who comes next is what stabilize and rectify find out. The
+ * only one in a list that does not show the whole ring stays until stabilize finds it dead, and the peer comes in again.
  */
-export function afterLeave(state: RingState, leaving: Neighbourhood, length: number): RingState {
+export function afterLeave(state: RingState, gone: Id): RingState {
   const { self } = state;
-  const gone = leaving.self.id;
   if (seesWholeRing(state)) return without(state, gone);
-  let { predecessor, successors } = state;
-  if (successors[0]?.id === gone) {
-    const [head, ...tail] = leaving.successors.filter(({ id }) => id !== self.id);
-    successors = head === undefined ? [] : listBehind(self.id, head, tail, length);
-  } else {
-    successors = successors.filter(({ id }) => id !== gone);
-  }
-  if (predecessor?.id === gone) {
-    predecessor = leaving.predecessor?.id === self.id ? null : leaving.predecessor;
-  }
-  return { self, predecessor, successors };
+  const others = state.successors.filter(({ id }) => id !== gone);
+  const predecessor = state.predecessor?.id === gone ? null : state.predecessor;
+  return { self, predecessor, successors: others.length > 0 ? others : state.successors };
 }
 
 /** The pointers when `head` is the first successor: its list behind it, and nobody forgotten who was in a whole one. */

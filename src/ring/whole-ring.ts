@@ -15,11 +15,12 @@ import { type RingState, seesWholeRing } from './state.js';
 
 /**
  * The pointers of a peer that sees the whole ring, and hears of more members: it keeps those that it knew.
- * @param heard the newest word about each; may name known ones and the peer itself
+ * @param heard who says so, by its own reference, and whom it names. Of others than itself its word adds peers, and
+ *   changes nothing of what is known about them; it may name the peer itself
  */
 export function withPeers(state: RingState, heard: readonly PeerRef[], length: number): RingState {
   const { self } = state;
-  const others = inOrder(self.id, [...heard, ...state.successors]);
+  const others = inOrder(self.id, [...heard.slice(0, 1), ...state.successors, ...heard]);
   return { self, predecessor: others.at(-1) ?? null, successors: others.slice(0, length) };
 }
 

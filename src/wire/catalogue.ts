@@ -162,7 +162,7 @@ export const methods = {
 
   /** "I am leaving": the caller's neighbours close the gap at once. The caller has to be `peer`. */
   leave: method({
-    request: struct({ peer: peerCodec, predecessor: nullable(peerCodec), successors: peers }),
+    request: struct({ peer: peerCodec }),
     response: nothing,
     callers: ['peer'],
     lane: 'ring',

@@ -121,7 +121,8 @@ export class Finder {
   #learn(peer: PeerRef, { found, peers, after = [], predecessor }: LookupStep): void {
     const { cache } = this.#options;
     cache.met(peer);
-    const followers = peers[0]?.id === peer.id ? peers.slice(1) : peers;
+    // Once round at most: what comes back to the peer itself would say that nobody else is in the ring.
+    const followers = stretchUpTo(peer.id, peer.id, peers[0]?.id === peer.id ? peers.slice(1) : peers);
     if (found && !this.isTooSparse(peer.id, followers)) cache.followed(peer.id, followers);
     else cache.heard([...peers, ...after, ...(predecessor === undefined ? [] : [predecessor])], peer.id);
   }

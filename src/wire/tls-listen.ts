@@ -37,9 +37,11 @@ export async function listenTls(context: TlsContext, address: string, dispatch: 
   server.maxConnections = limits.acceptedConnections;
   server.on('connection', (socket: Socket) => accepting.track(socket));
   server.on('secureConnection', (socket) => accepting.accept(socket));
-  server.on('tlsClientError', (error, socket) =>
-    context.log.info('a TLS handshake failed', { remote: remoteOf(socket), error: tlsReason(error) }),
-  );
+  server.on('tlsClientError', (error, socket) => {
+    context.log.info('a TLS handshake failed', { remote: remoteOf(socket), error: tlsReason(error) });
+    // Node gives up on the handshake, and leaves the connection of somebody who says nothing open.
+    socket.destroy();
+  });
   server.on('drop', (dropped?: DropArgument) =>
     context.log.debug('a connection was dropped: too many are open', { remote: dropped?.remoteAddress }),
   );

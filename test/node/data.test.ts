@@ -378,7 +378,7 @@ describe('node: who may say what', () => {
     const [one, two, three] = town.world.peers;
     const before = two!.node.membership.state;
     const liar = town.world.network.transport({ kind: 'peer', ids: [one!.id], machine: one!.machine });
-    const leave = { peer: three!.ref, predecessor: null, successors: [] };
+    const leave = { peer: three!.ref };
     const stolen = { ...one!.ref, machine: two!.machine };
     const attempts: readonly (() => Promise<unknown>)[] = [
       () => liar.call(two!.ref, 'notify', { peer: three!.ref }),

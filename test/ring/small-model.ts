@@ -145,7 +145,7 @@ export class SmallModel {
       next = replaced(
         next,
         at,
-        this.#peers.number({ ...told, state: this.#protocol.afterLeave(told.state, state, this.length) }),
+        this.#peers.number({ ...told, state: this.#protocol.afterLeave(told.state, state.self.id) }),
       );
     }
     return next;

@@ -179,29 +179,20 @@ describe('the steps of the ring', () => {
     }
   });
 
-  it('close the gap at once when a neighbour says that it leaves', () => {
-    const [a, b, c] = [peerAt(1), peerAt(2), peerAt(3)];
-    const leaving = { self: b, predecessor: a, successors: [c, a] };
-    expect(
-      steps.afterLeave({ self: a, predecessor: c, successors: [b, c] }, leaving, listLength),
-    ).to.deep.equal({
+  it('take whoever says that it leaves out of the pointers, and believe nothing else of it', () => {
+    const [a, b, c, d] = [peerAt(1), peerAt(2), peerAt(3), peerAt(4)];
+    expect(steps.afterLeave({ self: a, predecessor: d, successors: [b, c] }, b.id)).to.deep.equal({
       self: a,
-      predecessor: c,
+      predecessor: d,
       successors: [c],
     });
-    expect(
-      steps.afterLeave({ self: c, predecessor: b, successors: [a, b] }, leaving, listLength),
-    ).to.deep.equal({
+    expect(steps.afterLeave({ self: c, predecessor: b, successors: [d, a] }, b.id)).to.deep.equal({
       self: c,
-      predecessor: a,
-      successors: [a],
+      predecessor: null,
+      successors: [d, a],
     });
-    expect(
-      steps.afterLeave(
-        { self: a, predecessor: b, successors: [b] },
-        { self: b, predecessor: a, successors: [a] },
-        3,
-      ),
-    ).to.deep.equal(aloneState(a));
+    expect(steps.afterLeave({ self: a, predecessor: b, successors: [b] }, b.id)).to.deep.equal(aloneState(a));
+    const lost = { self: a, predecessor: d, successors: [b] };
+    expect(steps.afterLeave(lost, b.id), 'it is to come in again').to.deep.equal(lost);
   });
 });

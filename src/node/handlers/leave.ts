@@ -5,11 +5,7 @@ import { type Handler, requireSelf } from './handler.js';
 export function leaveHandler(membership: Membership): Handler<'leave'> {
   return ({ request, caller }) => {
     requireSelf(caller, request.peer);
-    membership.neighbourLeft({
-      self: request.peer,
-      predecessor: request.predecessor,
-      successors: request.successors,
-    });
+    membership.neighbourLeft(request.peer);
     return { response: {} };
   };
 }
