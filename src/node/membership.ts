@@ -408,13 +408,25 @@ export class Membership {
       this.#pointers.become(steps.forgetMember(this.state, peer.id));
   }
 
-  /** Back into the ring by those that this peer remembers; when none of them is there, it is a ring of its own. */
+  /**
+   * Back into the ring by those that this peer remembers; when none of them is there, it is a ring of its own. Where they
+   * are there and lead nowhere, they may know nobody else but this peer: then the one before it is the one behind it, too,
+   * or knows somebody before itself, as stabilize finds out.
+   */
   async #enterAgain(): Promise<void> {
     try {
       await this.join(this.#options.remembered.all(), limits.rejoinPatienceMs);
     } catch (error) {
-      if (!meansNoAnswer(error)) throw error;
-      await this.#pointers.take(() => this.#pointers.become(aloneState(this.state.self)));
+      const { self, predecessor } = this.state;
+      const isAlone = meansNoAnswer(error);
+      if (!isAlone && (predecessor === null || !(await this.#liveness.answers(predecessor)))) throw error;
+      await this.#pointers.take(() => {
+        if (this.state.successors.length > 1) return;
+        const last = isAlone || predecessor === null ? undefined : predecessor;
+        this.#pointers.become(
+          last === undefined ? aloneState(self) : { self, predecessor: last, successors: [last] },
+        );
+      });
     }
   }
 

@@ -123,6 +123,25 @@ describe('client/ring-view', () => {
     }
   });
 
+  it('does not believe one peer about where all others are', async () => {
+    const stage = new Stage(6);
+    const liar = stage.ring.at(0);
+    const { predecessor, successors } = stage.ring.state(liar.id);
+    const nowhere = (peer: PeerRef): PeerRef => ({ ...peer, address: 'nowhere:1' });
+    stage.lies.set(liar.id, {
+      self: liar,
+      predecessor: predecessor && nowhere(predecessor),
+      successors: successors.map(nowhere),
+    });
+    const view = stage.view(stage.ring.at(3), liar);
+    let misled = 0;
+    for (let n = 0; n < 40; n += 1) {
+      const [owner] = await view.holders(key(n), 'two');
+      if (owner?.address === 'nowhere:1') misled += 1;
+    }
+    expect(misled).to.be.below(8);
+  });
+
   it('asks somebody else when a list is out of order', async () => {
     const stage = new Stage(6);
     const [liar, honest] = [stage.ring.at(0), stage.ring.at(1)];

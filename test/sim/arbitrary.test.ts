@@ -22,6 +22,13 @@ describe('sim: peers that begin with wrong pointers', function () {
     }
   }
 
+  it('two of them: whoever knows dead peers only comes to know the one before it', async () => {
+    for (let seed = 1; seed <= 30; seed += 1) {
+      const { violations } = await arbitrary.run({ seed, peers: 2, kind: 0 });
+      expect(violations, `seed ${seed}`).to.deep.equal([]);
+    }
+  });
+
   it(`any kind: become one ideal ring (seed ${freshSeed})`, async () => {
     const { violations } = await arbitrary.run({ seed: freshSeed, peers: 12 });
     expect(violations).to.deep.equal([]);
