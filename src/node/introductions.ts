@@ -114,7 +114,10 @@ export class Introductions {
   async #meet(peer: PeerRef): Promise<Welcome | undefined> {
     const { pointers, liveness, transport, self, listLength, signal } = this.#options;
     try {
-      const { response } = await transport.call(peer, 'introduce', { peer: self }, { signal });
+      const response = checked(
+        peer,
+        (await transport.call(peer, 'introduce', { peer: self }, { signal })).response,
+      );
       await pointers.take(() => pointers.become(takeIn(pointers.now, peer, listLength)));
       return response;
     } catch (error) {
@@ -130,13 +133,18 @@ export class Introductions {
     const { transport, self, signal } = this.#options;
     try {
       const { response } = await transport.call(witness, 'introduce', { peer: self }, { signal });
-      const fault = response.self.id === witness.id ? faultIn(response) : 'they are not its own';
-      if (fault !== undefined) throw new PeerStoreError('PROTOCOL', `the pointers are refused: ${fault}`);
-      return response;
+      return checked(witness, response);
     } catch (error) {
       throw passing(error);
     }
   }
+}
+
+/** What a peer answers, if it can be. @throws PeerStoreError PROTOCOL. */
+function checked(from: PeerRef, welcome: Welcome): Welcome {
+  const fault = welcome.self.id === from.id ? faultIn(welcome) : 'they are not its own';
+  if (fault === undefined) return welcome;
+  throw new PeerStoreError('PROTOCOL', `the pointers of ${from.address} are refused: ${fault}`);
 }
 
 /** What a newcomer takes for a reason to try again, unless it is to stop altogether. */

@@ -198,7 +198,6 @@ export class Membership {
    * @throws PeerStoreError UNREACHABLE when none of them leads to a ring, or what one of them said.
    */
   async join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
-    const { remembered } = this.#options;
     const tools = { ...this.#options, signal: this.#ended.signal };
     try {
       // Whoever let this peer in may be dead when it has to begin again; those whom it knows by then may live.
@@ -210,7 +209,7 @@ export class Membership {
       });
       throw error;
     }
-    remembered.see(this.state.successors);
+    this.#rememberList();
   }
 
   /**
@@ -287,7 +286,7 @@ export class Membership {
   /** One round of stabilize, and a look whether the predecessor is still there. @returns whether anything is in motion. */
   async stabilize(): Promise<boolean> {
     const isInMotion = await this.#stabilizer.stabilize();
-    this.#options.remembered.see(this.state.successors);
+    this.#rememberList();
     const { predecessor } = this.state;
     const { contacts, predecessorSilentMs } = this.#options;
     // The predecessor asks this peer in each of its rounds, so only one that has not needs to be asked.
@@ -428,6 +427,12 @@ export class Membership {
         );
       });
     }
+  }
+
+  /** The list shows who is in the ring; of those who have not answered yet, others say so. */
+  #rememberList(): void {
+    const { remembered, contacts } = this.#options;
+    remembered.see(this.state.successors, (id) => contacts.unansweredMs(id) < Infinity);
   }
 
   /** Those with whom this peer has to do. */

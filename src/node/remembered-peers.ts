@@ -2,9 +2,12 @@
  * The peers that this one has known, on disk: through them it finds the ring again after a restart, and another part of
  * the ring after a partition. They are also the roster: the machines that count as present when a majority is
  * reckoned, so that a peer which is cut off from the others does not take itself for the whole ring.
+ *
+ * Whoever has called or answered is proved to be who it is; whom others name is hearsay. Hearsay never displaces a proved
+ * entry, nor says where one is, so that a neighbour that invents peers cannot cut this one off from the ring.
  */
 import type { Clock } from '../base/clock.js';
-import { integer, list, packValue, struct, unpackValue } from '../base/codec.js';
+import { boolean, integer, list, optional, packValue, struct, unpackValue } from '../base/codec.js';
 import { messageOf } from '../base/errors.js';
 import { readFileIfThere, writeFileAtomic } from '../base/files.js';
 import { limits } from '../base/limits.js';
@@ -24,10 +27,13 @@ export interface RememberedPeer {
   readonly peer: PeerRef;
   /** Wall time in milliseconds; 0 once it has left in good order. */
   readonly lastSeenMs: number;
+  /** Whether it is known by the word of others alone. */
+  readonly isHearsay?: boolean;
 }
 
 interface Entry {
   readonly peer: PeerRef;
+  readonly isHearsay: boolean;
   /**
    * When it was seen last, on the clock that only grows: a jump of the other one must not empty the roster, so wall time
    * is only what this is told in on disk. -Infinity once it has left in good order.
@@ -38,7 +44,11 @@ interface Entry {
 const fileCodec = struct({
   version: integer(1, 1),
   peers: list(
-    struct({ peer: peerCodec, lastSeenMs: integer(0, Number.MAX_SAFE_INTEGER) }),
+    struct({
+      peer: peerCodec,
+      lastSeenMs: integer(0, Number.MAX_SAFE_INTEGER),
+      isHearsay: optional(boolean),
+    }),
     limits.rememberedPeers,
   ),
 });
@@ -94,10 +104,10 @@ export class RememberedPeers {
     const entries = await this.#memory.load();
     const writtenMs = Math.max(0, ...entries.map(({ lastSeenMs }) => lastSeenMs));
     const nowMs = this.#clock.monotonicMs();
-    for (const { peer, lastSeenMs } of entries) {
+    for (const { peer, lastSeenMs, isHearsay = false } of entries) {
       if (peer.id === this.#self) continue;
       const seenAtMs = lastSeenMs === 0 ? -Infinity : nowMs - (writtenMs - lastSeenMs);
-      this.#peers.set(peer.id, { peer, seenAtMs });
+      this.#peers.set(peer.id, { peer, seenAtMs, isHearsay });
     }
   }
 
@@ -109,35 +119,47 @@ export class RememberedPeers {
     const startMs = this.#clock.nowMs() - this.#savedAtMs;
     try {
       await this.#memory.save(
-        [...this.#peers.values()].map(({ peer, seenAtMs }) => ({
+        [...this.#peers.values()].map(({ peer, seenAtMs, isHearsay }) => ({
           peer,
           lastSeenMs: seenAtMs === -Infinity ? 0 : Math.max(1, Math.floor(startMs + seenAtMs)),
+          ...(isHearsay ? { isHearsay } : {}),
         })),
       );
     } catch (error) {
-      this.#changed = true;
+      this.#change();
       throw error;
     }
   }
 
-  /** Notes that these peers are part of the ring now. Times are right to the minute. */
-  see(peers: Iterable<PeerRef>): void {
+  /**
+   * Notes that these peers are part of the ring now. Times are right to the minute.
+   * @param isProved whether a peer has called or answered; the others are hearsay
+   */
+  see(peers: Iterable<PeerRef>, isProved: (id: Id) => boolean = () => true): void {
     const seenAtMs = this.#clock.monotonicMs();
     if (this.#noted?.peers === peers && seenAtMs - this.#noted.atMs < preciseMs) return;
     this.#noted = { peers, atMs: seenAtMs };
     for (const peer of peers) {
       if (peer.id === this.#self) continue;
       const before = this.#peers.get(peer.id);
+      const isHearsay = !isProved(peer.id) && before?.isHearsay !== false;
+      const now = before?.isHearsay === false && !isProved(peer.id) ? before.peer : peer;
       // A quiet ring writes nothing more often than once a minute.
-      const isNews = before?.peer.address !== peer.address || before.seenAtMs === -Infinity;
+      const isNews = before?.peer.address !== now.address || before.seenAtMs === -Infinity;
       if (isNews || seenAtMs - this.#savedAtMs > saveAgainMs) this.#change();
       // Last in the map is seen last; the first ones are forgotten when there are too many.
       this.#peers.delete(peer.id);
-      this.#peers.set(peer.id, { peer, seenAtMs });
+      this.#peers.set(peer.id, { peer: now, seenAtMs, isHearsay });
     }
-    for (const id of this.#peers.keys()) {
-      if (this.#peers.size <= limits.rememberedPeers) break;
-      this.#peers.delete(id);
+    this.#forgetSome((entry) => entry.isHearsay);
+    this.#forgetSome(() => true);
+  }
+
+  /** Where there are too many, the oldest of a kind go. */
+  #forgetSome(isOfKind: (entry: Entry) => boolean): void {
+    for (const [id, entry] of this.#peers) {
+      if (this.#peers.size <= limits.rememberedPeers) return;
+      if (isOfKind(entry)) this.#peers.delete(id);
     }
   }
 
@@ -145,14 +167,15 @@ export class RememberedPeers {
   left(id: Id): void {
     const entry = this.#peers.get(id);
     if (entry === undefined) return;
-    this.#peers.set(id, { peer: entry.peer, seenAtMs: -Infinity });
+    this.#peers.set(id, { ...entry, seenAtMs: -Infinity });
     this.#noted = undefined;
     this.#change();
   }
 
-  /** Whether a peer is remembered, at this address. */
+  /** Whether a peer is remembered that has called or answered, at this address. */
   has(peer: PeerRef): boolean {
-    return this.#peers.get(peer.id)?.peer.address === peer.address;
+    const entry = this.#peers.get(peer.id);
+    return entry?.isHearsay === false && entry.peer.address === peer.address;
   }
 
   /** All of them, those seen last first. */

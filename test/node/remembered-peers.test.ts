@@ -50,6 +50,29 @@ describe('node/remembered-peers', () => {
     expect(ids(peers.all()).at(-1)).to.equal(5);
   });
 
+  it('hearsay goes first, and neither displaces nor moves whoever has answered', () => {
+    const peers = new RememberedPeers(peerAt(9000).id, new VirtualClock(), memory());
+    const proved = Array.from({ length: 10 }, (_, at) => peerAt(at));
+    peers.see(proved);
+    const invented = Array.from({ length: limits.rememberedPeers }, (_, at) => peerAt(100 + at));
+    peers.see([...proved.map((peer) => ({ ...peer, address: 'nowhere:1' })), ...invented], () => false);
+    expect(peers.all()).to.have.length(limits.rememberedPeers);
+    for (const peer of proved) expect(peers.has(peer)).to.equal(true);
+    expect(peers.has(invented.at(-1)!), 'nobody has spoken with it').to.equal(false);
+    peers.see([invented.at(-1)!]);
+    expect(peers.has(invented.at(-1)!)).to.equal(true);
+  });
+
+  it('remembers what is hearsay across restarts', async () => {
+    const disk = memory();
+    const before = new RememberedPeers(peerAt(9).id, new VirtualClock(), disk);
+    before.see([peerAt(1), peerAt(2)], (id) => id === peerAt(1).id);
+    await before.save();
+    const after = new RememberedPeers(peerAt(9).id, new VirtualClock(), disk);
+    await after.load();
+    expect([after.has(peerAt(1)), after.has(peerAt(2))]).to.deep.equal([true, false]);
+  });
+
   it('a machine counts as one of the ring for as long as it was seen lately', async () => {
     const clock = new VirtualClock();
     const peers = new RememberedPeers(peerAt(9).id, clock, memory());
