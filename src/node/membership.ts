@@ -197,12 +197,20 @@ export class Membership {
    * @param patienceMs how long to try while the ring is in motion
    * @throws PeerStoreError UNREACHABLE when none of them leads to a ring, or what one of them said.
    */
-  async join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
+  join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
+    return this.#join(entries, patienceMs, (member) => this.#introductions.enterBy(member));
+  }
+
+  async #join(
+    entries: readonly Endpoint[],
+    patienceMs: number,
+    enterBy: (member: PeerRef) => Promise<void>,
+  ): Promise<void> {
     const tools = { ...this.#options, signal: this.#ended.signal };
     try {
       // Whoever let this peer in may be dead when it has to begin again; those whom it knows by then may live.
       const known = (): readonly Endpoint[] => [...entries, ...this.state.successors];
-      await enterPatiently(known, patienceMs, tools, (member) => this.#introductions.enterBy(member));
+      await enterPatiently(known, patienceMs, tools, enterBy);
     } catch (error) {
       await this.#pointers.take(() => {
         if (!this.isInside) this.#pointers.withdraw();
@@ -413,14 +421,19 @@ export class Membership {
    * or knows somebody before itself, as stabilize finds out.
    */
   async #enterAgain(): Promise<void> {
+    const lost = this.state.successors[0]?.id;
+    // Others may have found this peer in the meantime.
+    const isMended = (): boolean => this.state.successors[0]?.id !== lost;
     try {
-      await this.join(this.#options.remembered.all(), limits.rejoinPatienceMs);
+      await this.#join(this.#options.remembered.all(), limits.rejoinPatienceMs, async (member) => {
+        if (!isMended()) await this.#introductions.enterBy(member);
+      });
     } catch (error) {
       const { self, predecessor } = this.state;
       const isAlone = meansNoAnswer(error);
       if (!isAlone && (predecessor === null || !(await this.#liveness.answers(predecessor)))) throw error;
       await this.#pointers.take(() => {
-        if (this.state.successors.length > 1) return;
+        if (isMended()) return;
         const last = isAlone || predecessor === null ? undefined : predecessor;
         this.#pointers.become(
           last === undefined ? aloneState(self) : { self, predecessor: last, successors: [last] },
