@@ -10,6 +10,8 @@ const crowded = 'churn --peers 30 --rate 3 --minutes 0.2 --steps 20 --published 
 /** Both, with crashes when they have grown. */
 const restlessSmall = 'grow --peers 8 --steps 15';
 const restlessLarge = 'grow --peers 22 --steps 40';
+/** One in which peers come and go all the time. */
+const churning = 'churn --peers 40 --rate 0.3 --minutes 2 --steps 50 --published 0';
 /** One with crashes of newcomers on their way in, and between a small ring and a large one. */
 const frail = 'grow --peers 18 --steps 20 --frail 3 --close 7';
 
@@ -36,12 +38,13 @@ export const mutants: readonly Mutant[] = [
     breaks: ['ideal'],
   },
   {
-    // It is told of one by its first successor, by that one itself, and by others when it looks around.
+    // A peer is told of one by its first successor, by that one itself, and by others when it looks around.
     name: 'nobody ever asks a nearer peer',
     file: 'node/stabilizer.js',
     was: 'if (await this.#isOutOfReach(candidate))',
     becomes: 'if (true)',
-    run: large,
+    // Where peers come one by one, they come in where they belong, and anew if nobody takes them in.
+    run: 'arbitrary --peers 20 --kind 5',
     breaks: ['ideal'],
   },
   {
@@ -112,7 +115,7 @@ export const mutants: readonly Mutant[] = [
     file: 'ring/steps.js',
     was: 'state.successors.slice(1) }',
     becomes: '[...state.successors.slice(1), state.successors[0]] }',
-    run: large,
+    run: crowded,
     breaks: ['principalsStay'],
   },
   {
@@ -148,7 +151,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'state',
     // When it has been silent for long, it is asked even if nobody comes in its place.
     also: [{ file: 'node/stabilizer.js', was: 'steps.forgetPredecessor(state)', becomes: 'state' }],
-    run: large,
+    run: restlessLarge,
     breaks: ['ideal'],
   },
   {
@@ -181,7 +184,7 @@ export const mutants: readonly Mutant[] = [
     file: 'ring/interval.js',
     was: intervals,
     becomes: 'return a < b ? a < x && x <= b : a < x || x <= b;',
-    run: large,
+    run: restlessLarge,
     breaks: ['noDuplicates'],
   },
   {
@@ -244,10 +247,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a list that names the whole ring forgets whom others do not name',
     file: 'ring/whole-ring.js',
-    was: 'inOrder(self.id, [...heard, ...state.successors]);\n    return { self, predecessor: others.at(-1)',
+    was: 'inOrder(self.id, [...heard.slice(0, 1), ...state.successors, ...heard]);\n    return { self, predecessor: others.at(-1)',
     becomes: 'inOrder(self.id, heard);\n    return { self, predecessor: others.at(-1)',
     run: small,
-    breaks: ['everybodyIsPrincipal', 'principalsStay'],
+    breaks: ['everybodyIsPrincipal', 'oneLiveSuccessor'],
   },
   {
     name: 'who introduces itself is not taken in',
@@ -350,7 +353,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node/liveness.js',
     was: 'return (await this.answers(peer)) || !(await this.isDeadForRouting(peer));',
     becomes: 'return false;',
-    run: restlessLarge,
+    run: crowded,
     breaks: ['livingNeighboursStay'],
   },
   // What others say (neighbourhood.js, isOrdered) is no mutant here: the transport proves who answers, and whoever takes a list
@@ -378,7 +381,7 @@ export const mutants: readonly Mutant[] = [
         becomes: 'return next;',
       },
     ],
-    run: large,
+    run: churning,
     breaks: ['lookupTellsTheTruth'],
   },
   // No mutant: that a lookup takes up peers that do not lie before the key. It goes nearer only (#nearestWaiting), whatever
