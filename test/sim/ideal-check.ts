@@ -56,12 +56,37 @@ export async function comeToRest(
   { withinMs, quietMs }: { readonly withinMs: number; readonly quietMs: number },
 ): Promise<number> {
   try {
-    const idealAfterMs = await world.untilIdeal(withinMs);
+    const idealAfterMs = await untilLastingIdeal(world, withinMs);
     await checkIdeal(world, figures, quietMs);
     return idealAfterMs;
   } catch (error) {
     world.violated('ideal', messageOf(error));
     return withinMs;
+  }
+}
+
+/** In this time ends what was begun before: questions whose answers are applied, and inquiries that may find somebody dead. */
+const begunMs = limits.pointersTimeoutMs + limits.healthMultiplierMax * limits.suspicionMs;
+
+/**
+ * Lets time pass until the ring is ideal, and nothing that was begun before takes anybody back by a step.
+ * @returns how long it took until it was.
+ * @throws Error as untilIdeal does.
+ */
+async function untilLastingIdeal(world: World, withinMs: number): Promise<number> {
+  const { clock, listeners } = world;
+  const sinceMs = clock.monotonicMs();
+  for (;;) {
+    await world.untilIdeal(Math.max(0, sinceMs + withinMs - clock.monotonicMs()));
+    const idealAfterMs = clock.monotonicMs() - sinceMs;
+    let changes = 0;
+    const onChange = (): void => {
+      changes += 1;
+    };
+    listeners.add(onChange);
+    await clock.runFor(begunMs);
+    listeners.delete(onChange);
+    if (changes === 0) return idealAfterMs;
   }
 }
 
