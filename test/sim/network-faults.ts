@@ -20,6 +20,9 @@ export interface NetworkConditions {
   readonly duplicateShare: number;
 }
 
+/** The longest that messages take on average in a network in which the rules of the whole ring are to hold. */
+export const mostDelayMs = 50;
+
 /** A network that only takes its time. */
 export const calm: NetworkConditions = {
   delayMs: 5,

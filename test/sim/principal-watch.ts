@@ -11,7 +11,7 @@
 import { limits } from '../../src/base/limits.js';
 import { type Id, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
-import { calm } from './network-faults.js';
+import { mostDelayMs } from './network-faults.js';
 import { type Claim, claimsOf } from './principals.js';
 import type { Broken, Change, Watch } from './rules.js';
 
@@ -19,7 +19,7 @@ import type { Broken, Change, Watch } from './rules.js';
  * How long an answer travels at most. It repeats the claims that its sender made when it sent it, and so does who applies
  * it, even if nobody else does any more: whoever has been skipped by nobody for less than this may be skipped once more.
  */
-const answerMs = 1.5 * calm.delayMs;
+const answerMs = 1.5 * mostDelayMs;
 
 /**
  * The principals of a ring while it changes. A newcomer on its way in claims like everybody, since others learn from it,

@@ -9,6 +9,7 @@ import { groupsOfAcquaintances } from '../acquaintance.js';
 import { comeToRest, idealWithinMs, partIdealWithinMs } from '../ideal-check.js';
 import { firstFrom } from '../lookups.js';
 import { Crashed } from '../machine.js';
+import { mostDelayMs } from '../network-faults.js';
 import { Partition, partitionKinds } from '../partition.js';
 import type { SimulatedPeer } from '../peer.js';
 import { listRules, whyNotIdeal } from '../rules.js';
@@ -48,7 +49,7 @@ export const partition = {
   }: CommonOptions & { readonly kind?: number; readonly cutSeconds?: number; readonly parts?: number }) {
     const world = new World({ seed, network: { delayMs: 5 } });
     const { clock, random } = world;
-    world.faults.conditions = { ...world.faults.conditions, delayMs: logUniform(random, 1, 50) };
+    world.faults.conditions = { ...world.faults.conditions, delayMs: logUniform(random, 1, mostDelayMs) };
     const figures = new LookupFigures();
     await world.grow(peers);
     await world.untilIdeal();
