@@ -78,6 +78,11 @@ export class Liveness {
     return inquiry;
   }
 
+  /** A peer has said goodbye: whoever asks it now finds nobody, and that is no news. */
+  left(peer: PeerRef): void {
+    this.#note({ peer, sinceMs: this.#options.clock.monotonicMs(), isVouchedFor: false });
+  }
+
   /** Whether a peer was found dead, or reachable for others only, and has not answered since: not worth a long wait. */
   isInDoubt(peer: PeerRef): boolean {
     return this.#doubtOf(peer) !== undefined;

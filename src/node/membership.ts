@@ -375,12 +375,14 @@ export class Membership {
   /** A peer leaves in good order. */
   neighbourLeft(peer: PeerRef): void {
     this.#routes.forget(peer);
+    this.#liveness.left(peer);
     this.#options.remembered.left(peer.id);
     this.#errands.run('goodbye', peer, async () => {
       const wasNext = this.state.successors[0]?.id === peer.id;
       await this.#pointers.take(() => this.#pointers.become(steps.afterLeave(this.state, peer.id)));
-      // The one behind it is to hear at once who comes before it now.
-      if (wasNext) await this.#stabilizer.stabilize();
+      // The one behind it is to hear at once who comes before it now. (Whoever sees the whole ring knows that, and may not
+      // have heard of the goodbye yet: its word would bring back who has left.)
+      if (wasNext && !seesWholeRing(this.state)) await this.#stabilizer.stabilize();
     });
   }
 

@@ -92,6 +92,24 @@ describe('node: one liar', () => {
   });
 });
 
+describe('node: a goodbye', () => {
+  for (const count of [2, 4, 8, 24]) {
+    it(`leaves nothing to find out in a ring of ${count}`, async () => {
+      for (let seed = 1; seed <= 8; seed += 1) {
+        const world = new World({ seed });
+        await world.grow(count);
+        await world.untilIdeal();
+        const dead: string[] = [];
+        world.observers.push({ judged: (_, { verdict, peer }) => verdict === 'dead' && dead.push(peer.id) });
+        await world.clock.run(world.live[count - 1]!.stop());
+        await world.clock.runFor(30_000);
+        expect(dead, `seed ${seed}`).to.deep.equal([]);
+        expect(world.whyNotIdeal()).to.equal(undefined);
+      }
+    });
+  }
+});
+
 describe('node: a peer that can call and cannot be called', () => {
   for (const how of ['break', 'lose'] as const) {
     it(`is not let in, and told why (${how})`, async () => {
