@@ -21,7 +21,7 @@ import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
-import { aloneState, faultIn, seesWholeRing, type RingState } from '../ring/state.js';
+import { aloneState, faultIn, firstSuccessor, seesWholeRing, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
 import { meansNoAnswer } from '../wire/errors.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
@@ -255,8 +255,8 @@ export class Membership {
 
   /**
    * Looks whether the ring has taken this peer in: its predecessor, itself inside, names it, where it is now, as its first
-   * successor, and so does the list of the one before that, for else the ring would forget this peer with the predecessor.
-   * From then on it is inside.
+   * successor, and so does the list of the one before that, for else the ring would forget this peer with the predecessor;
+   * and its first successor knows that the keys before this peer are not its own any more. From then on it is inside.
    */
   async isTakenIn(): Promise<boolean> {
     if (this.isInside) return true;
@@ -272,7 +272,8 @@ export class Membership {
       const isNamed = response.found && isSamePeer(response.peers[0], self);
       const { predecessor: before } = response;
       if (!isNamed || before === undefined) return this.isInside;
-      if (before.id === self.id || (await this.#isInListOf(before))) this.beInside();
+      const isKnown = before.id === self.id || (await this.#isInListOf(before));
+      if (isKnown && (await this.#isBefore(firstSuccessor(this.state)))) this.beInside();
       return this.isInside;
     } catch (error) {
       if (error instanceof PeerStoreError) return false;
@@ -284,6 +285,11 @@ export class Membership {
     const { transport } = this.#options;
     const { successors } = await neighbourhoodOf(transport, peer, this.#ended.signal);
     return successors.some((one) => isSamePeer(one, this.state.self));
+  }
+
+  async #isBefore(peer: PeerRef): Promise<boolean> {
+    const { predecessor } = await neighbourhoodOf(this.#options.transport, peer, this.#ended.signal);
+    return isSamePeer(predecessor, this.state.self);
   }
 
   /** From now on this peer counts as taken in, and speaks for its keys. */
