@@ -382,7 +382,8 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     run: churning,
-    breaks: ['lookupTellsTheTruth'],
+    // Or a newcomer, which asks for its place, comes in where somebody else already is.
+    breaks: ['lookupTellsTheTruth', 'principalsStay'],
   },
   // No mutant: that a lookup takes up peers that do not lie before the key. It goes nearer only (#nearestWaiting), whatever
   // it has taken up, and asks nobody twice.
