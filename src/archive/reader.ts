@@ -6,6 +6,7 @@ import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { BlockCache } from './block-cache.js';
 import type { Compressor } from './compress.js';
+import { type Decision, decodeDecision } from './decision.js';
 import type { Content, Entry, Reference } from './entry.js';
 import { readList, readRecords } from './parse.js';
 import type { BlockSource, ByteRange } from './ports.js';
@@ -85,6 +86,13 @@ export class ArchiveReader {
   async *readCatalog(content: Content): AsyncGenerator<Snapshot, void> {
     for await (const { bytes } of this.#chunks(content, 'catalog')) {
       for (const record of readRecords(bytes, 'catalog')) yield decodeSnapshot(record);
+    }
+  }
+
+  /** The decisions of a device. Throws as {@link readContent}. */
+  async *readDecisions(content: Content): AsyncGenerator<Decision, void> {
+    for await (const { bytes } of this.#chunks(content, 'decisions')) {
+      for (const record of readRecords(bytes, 'list of decisions')) yield decodeDecision(record);
     }
   }
 

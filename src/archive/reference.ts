@@ -6,7 +6,7 @@
  * own pack, whose id nobody can know before the pack is closed. No block has this id, as nobody knows bytes whose
  * SHA-256 is zero.
  */
-import { asBuffer } from '../base/bytes.js';
+import { asBuffer, sha256, toHex } from '../base/bytes.js';
 import { PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { type Id, idBytes, idFromBytes, idToBytes } from '../ring/identifier.js';
@@ -105,4 +105,9 @@ export function decodeContent(bytes: Uint8Array, home?: Id): Content {
     throw new PeerStoreError('DAMAGED', 'a content is longer than any file can be');
   }
   return { depth, references };
+}
+
+/** A short name that two contents share only when they are the same, in the same places. */
+export function nameOfContent(content: Content): string {
+  return toHex(sha256(encodeContent(content)).subarray(0, 16));
 }

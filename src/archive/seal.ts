@@ -15,7 +15,7 @@ import { compressIfWorthwhile, type Compressor, openFrame } from './compress.js'
 import type { ArchiveSecrets } from './secrets.js';
 
 /** What a chunk is for; it goes into the key, so that no chunk passes for one of another kind. */
-export const chunkKinds = { data: 1, tree: 2, list: 3, catalog: 4 } as const;
+export const chunkKinds = { data: 1, tree: 2, list: 3, catalog: 4, decisions: 5 } as const;
 export type ChunkKind = keyof typeof chunkKinds;
 
 const nonceBytes = 12;

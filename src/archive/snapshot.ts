@@ -1,9 +1,8 @@
 /**
  * Snapshots, and the head of a device's catalog of them (docs/format.md, "Snapshots").
  *
- * A device lists its snapshots in a catalog, a content like any other. Its head is what a record of the ring holds:
- * where the catalog is, and which snapshots of the user's other devices this one has forgotten, as no device
- * writes another's record.
+ * A device lists its snapshots in a catalog, a content like any other, and what it decided about snapshots in a second
+ * one. Its head is what a record of the ring holds: where the two are.
  */
 import { asBuffer, sha256 } from '../base/bytes.js';
 import {
@@ -58,8 +57,8 @@ export interface Snapshot {
 export interface CatalogHead {
   /** The catalog: the device's snapshots, oldest first. */
   readonly catalog: Content;
-  /** Snapshots of the user, of any device, that are forgotten: readers leave them out. */
-  readonly forgotten: readonly Id[];
+  /** The device's decisions, in the order of the snapshots' ids. */
+  readonly decisions: Content;
 }
 
 const contentCodec: Codec<Content> = mapped(
@@ -127,7 +126,7 @@ export function cutOfSnapshot(packed: Uint8Array): number {
 const headCodec = struct({
   version: integer(1, 1),
   catalog: contentCodec,
-  forgotten: list(idCodec, limits.forgottenSnapshots),
+  decisions: optional(contentCodec),
 });
 
 /** A head as bytes. They hold keys: only {@link sealHead} may leave the machine. */
@@ -137,8 +136,8 @@ export function encodeHead(head: CatalogHead): Uint8Array {
 
 /** @throws PeerStoreError DAMAGED when the bytes are not a head, or of a later version. */
 export function decodeHead(bytes: Uint8Array): CatalogHead {
-  const { catalog, forgotten } = unpackSealed(headCodec, bytes, 'catalog head');
-  return { catalog, forgotten };
+  const { catalog, decisions } = unpackSealed(headCodec, bytes, 'catalog head');
+  return { catalog, decisions: decisions ?? { depth: 0, references: [] } };
 }
 
 /** A head, sealed for the user's own devices: the value of the device's `snapshots` record. */

@@ -46,7 +46,7 @@ export async function* walkReferences(
     const item = next.value;
     const reached: Reached = { reference: item.reference, kind: item.kind };
     yield reached;
-    if (item.kind === 'data' || item.kind === 'catalog' || options.enter?.(reached) === false) continue;
+    if ((item.kind !== 'list' && item.kind !== 'tree') || options.enter?.(reached) === false) continue;
     try {
       stack.push((await itemsBelow(reader, item)).values());
     } catch (error) {

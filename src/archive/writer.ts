@@ -11,13 +11,14 @@ import { Chunker } from './chunker.js';
 import type { Compressor } from './compress.js';
 import { ContentBuilder } from './content-builder.js';
 import { DataChunks, type Placed } from './data.js';
+import { cutOfDecision, type Decision, encodeDecision } from './decision.js';
 import { type Draft, type DraftEntry, DraftReference } from './draft.js';
 import type { Content } from './entry.js';
 import { MetadataChunks } from './metadata.js';
 import { Packer } from './packer.js';
 import { cutOfName, type RecordChunk, RecordGatherer } from './plaintext.js';
 import type { BlockSink, ChunkIndex } from './ports.js';
-import type { ArchiveReader } from './reader.js';
+import type { ArchiveReader, ContentKind } from './reader.js';
 import type { ArchiveSecrets } from './secrets.js';
 import { cutOfSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
 import { BlockStorage } from './storage.js';
@@ -52,6 +53,9 @@ export interface WriterStats {
 }
 
 type Stream<T> = AsyncIterable<T> | Iterable<T>;
+
+/** The kinds of chunk that hold records. */
+type RecordKind = Exclude<ContentKind, 'data'>;
 
 export class ArchiveWriter {
   readonly #secrets: ArchiveSecrets;
@@ -142,19 +146,19 @@ export class ArchiveWriter {
   }
 
   /** Writes a catalog: a device's snapshots, oldest first. Throws as {@link writeTree}. */
-  async writeCatalog(snapshots: Stream<Snapshot>): Promise<Draft> {
-    this.#check();
-    const gatherer = new RecordGatherer();
-    const builder = new ContentBuilder(this.#metadata);
-    for await (const snapshot of snapshots) {
-      const packed = encodeSnapshot(snapshot);
-      await this.#addAll(
-        'catalog',
-        builder,
-        gatherer.add({ bytes: packed, holes: [] }, cutOfSnapshot(packed)),
-      );
-    }
-    return this.#finishRecords('catalog', builder, gatherer);
+  writeCatalog(snapshots: Stream<Snapshot>): Promise<Draft> {
+    return this.#writeRecords('catalog', snapshots, (snapshot) => {
+      const bytes = encodeSnapshot(snapshot);
+      return { bytes, cut: cutOfSnapshot(bytes) };
+    });
+  }
+
+  /** Writes a device's decisions, in the order of the snapshots' ids. Throws as {@link writeTree}. */
+  writeDecisions(decisions: Stream<Decision>): Promise<Draft> {
+    return this.#writeRecords('decisions', decisions, (decision) => ({
+      bytes: encodeDecision(decision),
+      cut: cutOfDecision(decision),
+    }));
   }
 
   /**
@@ -202,21 +206,29 @@ export class ArchiveWriter {
     this.#storage.check();
   }
 
-  async #addAll(
-    kind: 'tree' | 'catalog',
-    builder: ContentBuilder,
-    chunks: Iterable<RecordChunk>,
-  ): Promise<void> {
+  /** Writes a list of records that refer to nothing in their own pack. */
+  async #writeRecords<T>(
+    kind: RecordKind,
+    values: Stream<T>,
+    recordOf: (value: T) => { readonly bytes: Uint8Array; readonly cut: number },
+  ): Promise<Draft> {
+    this.#check();
+    const gatherer = new RecordGatherer();
+    const builder = new ContentBuilder(this.#metadata);
+    for await (const value of values) {
+      const { bytes, cut } = recordOf(value);
+      await this.#addAll(kind, builder, gatherer.add({ bytes, holes: [] }, cut));
+    }
+    return this.#finishRecords(kind, builder, gatherer);
+  }
+
+  async #addAll(kind: RecordKind, builder: ContentBuilder, chunks: Iterable<RecordChunk>): Promise<void> {
     for (const chunk of chunks) {
       await builder.add(this.#metadata.add(kind, chunk, chunk.bytes.length, chunk.cut));
     }
   }
 
-  async #finishRecords(
-    kind: 'tree' | 'catalog',
-    builder: ContentBuilder,
-    gatherer: RecordGatherer,
-  ): Promise<Draft> {
+  async #finishRecords(kind: RecordKind, builder: ContentBuilder, gatherer: RecordGatherer): Promise<Draft> {
     await this.#addAll(kind, builder, gatherer.finish());
     const draft = await builder.finish();
     this.#storage.check();

@@ -63,6 +63,14 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error i
   return error instanceof PeerStoreError && codes.includes(error.code);
 }
 
+/**
+ * Whether an error is a failure that another attempt, or another peer, may make good: one of ours, and not that the caller
+ * gave up.
+ */
+export function isFailure(error: unknown): error is PeerStoreError {
+  return error instanceof PeerStoreError && error.code !== 'CANCELLED';
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -87,10 +87,13 @@ export class LmdbRoom {
     this.#sizeBytes = sizeBytes;
   }
 
-  /** @param path the file, which LMDB has open */
-  static async of(path: string): Promise<LmdbRoom> {
+  /**
+   * @param path the file, which LMDB has open
+   * @param openFile the system's; tests give another one
+   */
+  static async of(path: string, openFile: typeof open = open): Promise<LmdbRoom> {
     // Appending: another process may have LMDB's file open too, and what it wrote must not be written over.
-    const handle = await open(path, 'a');
+    const handle = await openFile(path, 'a');
     return new LmdbRoom(handle, (await handle.stat()).size);
   }
 

@@ -62,9 +62,7 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
               describe: 'only say what would be stored',
             }),
         async (argv) => {
-          // What follows `--` is not matched to the positionals, but left beside the command's name.
-          const behindDashes = argv._.slice(1).map(String);
-          const paths = [...argv.paths, ...behindDashes, ...(argv.localPath ?? [])];
+          const paths = [...argv.paths, ...behindDashes(argv), ...(argv.localPath ?? [])];
           const { runBackup } = await import('./client/backup.js');
           done(await runBackup({ ...argv, paths }, console));
         },
@@ -78,6 +76,31 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         'lists what is in a snapshot: SNAPSHOT[:PATH], by default the latest',
         (sub) => sub.positional('snapshot', { type: 'string' }),
         async (argv) => (await import('./client/snapshots.js')).runLs(argv, console),
+      )
+      .command(
+        'find <pattern>',
+        'lists what matches a glob, in every snapshot',
+        (sub) =>
+          sub
+            .positional('pattern', { type: 'string', demandOption: true })
+            .option('snapshot', { type: 'string', requiresArg: true, describe: 'only in this snapshot' }),
+        async (argv) => (await import('./client/compare.js')).runFind(argv, console),
+      )
+      .command(
+        'diff <a> <b>',
+        'lists what differs between two snapshots: SNAPSHOT[:PATH]',
+        (sub) =>
+          sub
+            .positional('a', { type: 'string', demandOption: true })
+            .positional('b', { type: 'string', demandOption: true }),
+        async (argv) => (await import('./client/compare.js')).runDiff(argv, console),
+      )
+      .command(
+        'stats',
+        'says how much the snapshots hold, and what they take',
+        (sub) =>
+          sub.option('snapshot', { type: 'string', requiresArg: true, describe: 'only of this snapshot' }),
+        async (argv) => (await import('./client/compare.js')).runStats(argv, console),
       )
       .command(
         'getfile',
@@ -129,6 +152,36 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         },
       )
       .command(
+        'forget [snapshots..]',
+        'forgets the snapshots that are named, or those that no --keep rule keeps',
+        (sub) =>
+          sub
+            .positional('snapshots', { type: 'string', array: true, default: [] as string[] })
+            .option('keep-last', keep('so many of the newest'))
+            .option('keep-daily', keep('the newest of each of so many days that have any'))
+            .option('keep-weekly', keep('the newest of each of so many weeks that have any'))
+            .option('keep-monthly', keep('the newest of each of so many months that have any'))
+            .option('keep-within', {
+              type: 'string',
+              requiresArg: true,
+              describe: 'all that are at most so much older than the newest, such as 14d',
+            })
+            .option('dry-run', { type: 'boolean', default: false, describe: 'only show what would go' }),
+        async (argv) => {
+          const { runForget } = await import('./client/forget.js');
+          await runForget({ ...argv, snapshots: [...argv.snapshots, ...behindDashes(argv)] }, console);
+        },
+      )
+      .command(
+        'undelete [snapshots..]',
+        'brings forgotten snapshots back; without any named, lists them',
+        (sub) => sub.positional('snapshots', { type: 'string', array: true, default: [] as string[] }),
+        async (argv) => {
+          const { runUndelete } = await import('./client/forget.js');
+          await runUndelete({ ...argv, snapshots: [...argv.snapshots, ...behindDashes(argv)] }, console);
+        },
+      )
+      .command(
         'check',
         'makes sure that everything that the snapshots refer to is there',
         (sub) =>
@@ -153,7 +206,16 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
 }
 
 /** What may be given several times, and the positionals that are lists. */
-const repeatable = ['peerAddr', 'paths', 'localPath', 'exclude', 'excludeFile', 'tag', 'include'];
+const repeatable = [
+  'peerAddr',
+  'paths',
+  'localPath',
+  'exclude',
+  'excludeFile',
+  'tag',
+  'include',
+  'snapshots',
+];
 
 const overwriteChoices = ['always', 'if-changed', 'never'] as const satisfies readonly Overwrite[];
 
@@ -209,6 +271,16 @@ function commonOptions(parser: Argv) {
       global: true,
       describe: 'show progress on a terminal',
     });
+}
+
+/** What follows `--` is not matched to the positionals, but left beside the command's name. */
+function behindDashes({ _ }: { readonly _: readonly (string | number)[] }): readonly string[] {
+  return _.slice(1).map(String);
+}
+
+/** A rule of how many snapshots to keep. */
+function keep(describe: string) {
+  return { type: 'number', requiresArg: true, describe } as const;
 }
 
 /** An option that may be given several times. */

@@ -21,8 +21,9 @@ import {
   savePeerCertificate,
 } from '../identity/peer-home.js';
 import { serveAdmin } from '../node/admin.js';
-import { Node } from '../node/node.js';
+import { defaultPolicy, Node } from '../node/node.js';
 import { type PeerMemory, peerMemoryFile } from '../node/remembered-peers.js';
+import { scrubMemoryFile } from '../node/repair/scrubber.js';
 import { openDiskStore } from '../store/disk.js';
 import { formatAddress, parseAddress } from '../wire/address.js';
 import { createTlsTransport } from '../wire/tls.js';
@@ -41,6 +42,9 @@ export interface ServeOptions {
   readonly advertise: string | undefined;
   readonly zone: string | undefined;
   readonly capacityBytes: number | undefined;
+  readonly repairAfterMs: number;
+  readonly scrubEveryMs: number;
+  readonly repairBytesPerS: number | undefined;
   readonly workers: number;
   readonly queueLength: number;
   readonly logLevel: LogLevel;
@@ -50,6 +54,7 @@ export interface ServeOptions {
 const lockName = 'lock';
 const invitesName = 'invites.json';
 const rememberedName = 'peers';
+const scrubName = 'scrub';
 
 const clock = systemClock;
 const random = systemRandom;
@@ -81,7 +86,7 @@ export async function serve(options: ServeOptions, console: Console): Promise<vo
       identify: (leafDer) => identify(leafDer, home.authority, clock.nowMs()),
       ...(pinnedKeys === undefined ? {} : { pinnedKeys }),
     });
-    const { capacityBytes, zone } = options;
+    const { capacityBytes, zone, repairBytesPerS, repairAfterMs, scrubEveryMs } = options;
     const store = await openDiskStore({
       path: dataPath,
       clock,
@@ -102,11 +107,14 @@ export async function serve(options: ServeOptions, console: Console): Promise<vo
           transport,
           store,
           memory,
+          scrubMemory: scrubMemoryFile(join(dataPath, scrubName), random, log),
+          policy: { ...defaultPolicy, repairAfterMs, scrubEveryMs },
           clock,
           random,
           log,
           pool: { workers: options.workers, queueLength: options.queueLength },
           ...(zone === undefined ? {} : { zone }),
+          ...(repairBytesPerS === undefined ? {} : { repairBytesPerS }),
           ...(ringAuthority === undefined || ledger === undefined
             ? {}
             : {
@@ -119,10 +127,16 @@ export async function serve(options: ServeOptions, console: Console): Promise<vo
         entries,
       );
       try {
+        const drained = new AbortController();
         const admin = await serveAdmin(dataPath, log, async (command, args) => {
           switch (command) {
             case 'status':
-              return serverStatus(node.status());
+              return serverStatus(node.status(), await node.repairStatus(), node.scrubProgress);
+            case 'drain':
+              await node.drain();
+              // After the answer, with which the command ends.
+              setImmediate(() => drained.abort());
+              return undefined;
             case 'invite':
               return makeInvite(home, ledger, node.self.address, args);
             default:
@@ -130,8 +144,8 @@ export async function serve(options: ServeOptions, console: Console): Promise<vo
           }
         });
         console.out(`ready ${node.self.address} ${node.self.id}`);
-        const signal = await untilStopped(log);
-        log.info('stopping: finishing what is in hand and telling the neighbours', { signal });
+        const reason = await untilStopped(log, drained.signal);
+        log.info('stopping: finishing what is in hand and telling the neighbours', { reason });
         await admin.close();
       } finally {
         await node.stop();

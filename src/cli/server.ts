@@ -10,7 +10,7 @@ import { askAdmin } from '../node/admin.js';
 import { runProgram, type Console } from './run.js';
 import type { ExitCode } from './exit-codes.js';
 import { showServerStatus, type ServerStatus } from './server-status.js';
-import { parseDuration, parseSize } from './units.js';
+import { parseDuration, parseRate, parseSize, showCount } from './units.js';
 
 /** Workers and queued requests a core, unless the options say otherwise. */
 const workersPerCore = 2;
@@ -39,6 +39,10 @@ export function runServer(args: readonly string[], console: Console): Promise<Ex
               advertise: argv.advertise,
               zone: argv.zone,
               capacityBytes: argv.capacity === undefined ? undefined : parseSize(argv.capacity, '--capacity'),
+              repairAfterMs: parseDuration(argv.repairAfter, '--repair-after'),
+              scrubEveryMs: parseDuration(argv.scrubEvery, '--scrub-every'),
+              repairBytesPerS:
+                argv.limitRepair === undefined ? undefined : parseRate(argv.limitRepair, '--limit-repair'),
               workers: positive(argv.requestNumWorkers, '--request-num-workers'),
               queueLength: positive(argv.requestQueueBuffer, '--request-queue-buffer'),
               logLevel: argv.logLevel as LogLevel,
@@ -76,6 +80,22 @@ export function runServer(args: readonly string[], console: Console): Promise<Ex
         async (argv) => {
           const status = (await askAdmin(argv.dataPath, 'status')) as ServerStatus;
           console.out(argv.json ? JSON.stringify(status) : showServerStatus(status));
+        },
+      )
+      .command(
+        'drain',
+        'hands everything over, leaves the ring for good, and ends when others have it all',
+        (sub) => dataPathOption(sub),
+        async (argv) => {
+          const { successors, replicas } = (await askAdmin(argv.dataPath, 'status')) as ServerStatus;
+          if (successors.length > 0 && successors.length < replicas)
+            console.err(
+              `peerstore-server: ${showCount(successors.length, 'peer')} will be left, for ${replicas} wanted copies of each key: add peers`,
+            );
+          console.err(
+            'peerstore-server: handing everything over; this ends when others have it all, and waits for machines that are away (the log of the peer tells)',
+          );
+          await askAdmin(argv.dataPath, 'drain');
         },
       ),
   );
@@ -121,6 +141,23 @@ function serveOptions(parser: Argv) {
       type: 'string',
       requiresArg: true,
       describe: 'the most to keep here, such as 500G',
+    })
+    .option('repair-after', {
+      type: 'string',
+      default: '10m',
+      requiresArg: true,
+      describe: 'how long a machine may be away before its copies are made anew',
+    })
+    .option('limit-repair', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the most that repair moves in a second, such as 20M',
+    })
+    .option('scrub-every', {
+      type: 'string',
+      default: '30d',
+      requiresArg: true,
+      describe: 'in this time everything is read again once',
     })
     .option('request-num-workers', {
       type: 'number',

@@ -4,10 +4,13 @@ import { exitCodes } from './exit-codes.js';
 
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 
-/** Resolves with the name of the first signal; a second one ends the process at once. */
-export function untilStopped(log: Logger): Promise<string> {
+/**
+ * Resolves with the name of the first signal, or when `isDone` fires; a signal after that ends the process at once.
+ */
+export function untilStopped(log: Logger, isDone: AbortSignal): Promise<string> {
   return new Promise((resolve) => {
     let asked = false;
+    isDone.addEventListener('abort', () => resolve('done'), { once: true });
     for (const signal of stopSignals) {
       process.on(signal, () => {
         if (asked) {

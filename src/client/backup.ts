@@ -17,12 +17,16 @@ import { makeSnapshot, type Snapshot } from '../archive/snapshot.js';
 import { ArchiveWriter } from '../archive/writer.js';
 import type { Content } from '../archive/entry.js';
 import type { BackupCache } from './backup-cache.js';
-import { addSnapshot, loadSnapshots } from './catalog.js';
+import { loadSnapshots } from './catalog.js';
+import { startElapsed } from './elapsed.js';
+import { addSnapshot } from './own-catalog.js';
 import { type Problem, ProblemError, type Report } from './problem.js';
+import { rootOf } from './reachable.js';
 import { SourceFile } from './read-file.js';
 import { type FoundFile, linkGroupOf, scan, type ScanEvent } from './scan.js';
 import type { Session } from './session.js';
 import { Tasks } from './tasks.js';
+import { writeWhileTouched } from './touch.js';
 
 export interface BackupOptions {
   readonly fileSystem: FileSystem;
@@ -93,6 +97,8 @@ class BackupRun {
   #dirs = 0;
   #bytes = 0;
   #newBytes = 0;
+  /** Bytes of the blocks that the list of snapshots added. */
+  #listBytes = 0;
   #errors = 0;
 
   constructor(session: Session, options: BackupOptions) {
@@ -101,9 +107,7 @@ class BackupRun {
     this.#paths = withoutRepeats(
       options.paths.map((path) => absolutePath(pathComponents(options.cwd, path))),
     );
-    const { secrets, compressor, reader } = session;
-    const sink = options.dryRun === true ? withoutStoring(session.blocks) : session.blocks;
-    this.#writer = new ArchiveWriter({ secrets, compressor, sink, index: options.cache.chunks, reader });
+    this.#writer = this.#newWriter();
     this.#tasks = new Tasks(limits.backupFilesAtOnce, 'the backup was interrupted', session.signal);
   }
 
@@ -111,6 +115,7 @@ class BackupRun {
     const { clock, signal } = this.#session;
     const { fileSystem, paths, cwd, exclude, dryRun } = this.#options;
     const timeMs = clock.nowMs();
+    const elapsedMs = startElapsed(clock);
     // What a snapshot cannot say (too many paths or tags) is known now, not when everything is stored.
     this.#snapshot({ depth: 0, references: [] }, timeMs, undefined);
     const events = scan(paths, {
@@ -125,7 +130,7 @@ class BackupRun {
     let snapshot: Snapshot | undefined;
     if (dryRun !== true) {
       snapshot = this.#snapshot(await root.settled(), timeMs, await this.#parent());
-      await addSnapshot(this.#session, this.#writer, snapshot);
+      await this.#add(snapshot, elapsedMs);
     }
     await this.#writer.finish();
     return {
@@ -134,9 +139,27 @@ class BackupRun {
       dirs: this.#dirs,
       bytes: this.#bytes,
       newBytes: this.#newBytes,
-      storedBytes: this.#writer.stats.bytes,
+      storedBytes: this.#writer.stats.bytes + this.#listBytes,
       errors: this.#errors,
     };
+  }
+
+  /** @param elapsedMs the time since the first block was confirmed */
+  async #add(snapshot: Snapshot, elapsedMs: () => number): Promise<void> {
+    await writeWhileTouched(this.#session, [rootOf(snapshot)], elapsedMs, async () => {
+      // What a writer has confirmed it does not ask for again: a new one touches the blocks of the list.
+      const writer = this.#newWriter();
+      await addSnapshot(this.#session, writer, snapshot);
+      await writer.finish();
+      this.#listBytes = writer.stats.bytes;
+    });
+  }
+
+  #newWriter(): ArchiveWriter {
+    const { secrets, compressor, reader, blocks } = this.#session;
+    const { dryRun, cache } = this.#options;
+    const sink = dryRun === true ? withoutStoring(blocks) : blocks;
+    return new ArchiveWriter({ secrets, compressor, sink, index: cache.chunks, reader });
   }
 
   /** The last snapshot of the same paths of this machine. */

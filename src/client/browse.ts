@@ -70,13 +70,13 @@ export interface Walked {
 /**
  * Everything below a directory, depth first, each directory before what is in it. A directory whose tree cannot be read
  * comes a second time, with the failure.
- * @param enter asked before a directory is read: false leaves out what is in it
+ * @param enter asked before a directory is read, with where it is: false leaves out what is in it
  */
 export async function* walkTree(
   reader: ArchiveReader,
   directory: DirectoryEntry,
   path: Uint8Array,
-  enter: (directory: DirectoryEntry) => boolean = () => true,
+  enter: (directory: DirectoryEntry, path: Uint8Array) => boolean = () => true,
 ): AsyncGenerator<Walked, void, undefined> {
   const open = [
     { path, entry: directory, entries: reader.readTree(directory.content)[Symbol.asyncIterator]() },
@@ -98,7 +98,7 @@ export async function* walkTree(
     const entry = next.value;
     const at = joinPath(top.path, entry.name);
     yield { path: at, entry };
-    if (entry.type === 'directory' && enter(entry)) {
+    if (entry.type === 'directory' && enter(entry, at)) {
       open.push({ path: at, entry, entries: reader.readTree(entry.content)[Symbol.asyncIterator]() });
     }
   }

@@ -1,34 +1,38 @@
 /**
  * A user's snapshots: each device keeps a catalog of its own, whose head is in a record that only it writes. What the
- * user sees is all of them together, without those that some device has forgotten.
+ * user sees is all of them together, without those that were decided to be forgotten.
  */
 import { toHex } from '../base/bytes.js';
-import { sleep } from '../base/clock.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
-import { jittered } from '../base/random.js';
-import type { ArchiveWriter } from '../archive/writer.js';
-import { type CatalogHead, openHead, sealHead, type Snapshot } from '../archive/snapshot.js';
-import { signRecord } from '../identity/record.js';
+import { type Decision, isLater } from '../archive/decision.js';
+import { type CatalogHead, openHead, type Snapshot } from '../archive/snapshot.js';
+import type { Id } from '../wire/index.js';
 import { loadProfile } from './profile.js';
 import type { Session } from './session.js';
 
-const recordKind = 'snapshots';
-const recordName = '';
-/** Attempts to add a snapshot while another process of the same device adds one. */
-const saveAttempts = 8;
-/** The longest pause before another attempt: two processes must not go on meeting each other. */
-const conflictPauseMs = 200;
+/** The record of a device that holds its head. */
+export const headRecord = { kind: 'snapshots', name: '' } as const;
 
-interface DeviceCatalog {
+/** What a device has in the ring. */
+export interface DeviceCatalog {
   /** 0 while there is none. */
   readonly sequence: number;
   readonly head: CatalogHead | undefined;
+  readonly snapshots: readonly Snapshot[];
+  readonly decisions: readonly Decision[];
 }
 
-async function loadDevice(session: Session, deviceKey: Uint8Array): Promise<DeviceCatalog> {
-  const record = await session.records.get(recordKind, deviceKey, recordName);
-  if (record === undefined || record.deleted) return { sequence: record?.sequence ?? 0, head: undefined };
-  return { sequence: record.sequence, head: openHead(session.secrets, record.value) };
+/** @throws PeerStoreError MISSING or DAMAGED when it cannot be read; as the ring's reads do. */
+export async function loadDevice(session: Session, deviceKey: Uint8Array): Promise<DeviceCatalog> {
+  const record = await session.records.get(headRecord.kind, deviceKey, headRecord.name);
+  const head = record === undefined || record.deleted ? undefined : openHead(session.secrets, record.value);
+  const snapshots: Snapshot[] = [];
+  const decisions: Decision[] = [];
+  if (head !== undefined) {
+    for await (const one of session.reader.readCatalog(head.catalog)) snapshots.push(one);
+    for await (const one of session.reader.readDecisions(head.decisions)) decisions.push(one);
+  }
+  return { sequence: record?.sequence ?? 0, head, snapshots, decisions };
 }
 
 /** A device whose snapshots cannot be listed. */
@@ -38,9 +42,20 @@ export interface UnreadableCatalog {
   readonly error: PeerStoreError;
 }
 
+export interface ForgottenSnapshot {
+  readonly snapshot: Snapshot;
+  /** When it was decided. */
+  readonly atMs: number;
+}
+
 export interface Catalogs {
   /** Oldest first. */
   readonly snapshots: readonly Snapshot[];
+  /** Oldest first. What they need is there until a prune, and for the time of the trash after that. */
+  readonly forgotten: readonly ForgottenSnapshot[];
+  /** What counts of each snapshot about which anything was decided. */
+  readonly decisions: ReadonlyMap<Id, Decision>;
+  readonly heads: readonly CatalogHead[];
   readonly unreadable: readonly UnreadableCatalog[];
 }
 
@@ -51,22 +66,32 @@ export interface Catalogs {
  */
 export async function loadCatalogs(session: Session): Promise<Catalogs> {
   const profile = await loadProfile(session);
-  const forgotten = new Set<string>();
-  const found = new Map<string, Snapshot>();
+  const decisions = new Map<Id, Decision>();
+  const found = new Map<Id, Snapshot>();
+  const heads: CatalogHead[] = [];
   const unreadable: UnreadableCatalog[] = [];
-  for (const device of profile.deviceKeys) {
+  for (const deviceKey of profile.deviceKeys) {
     try {
-      const { head } = await loadDevice(session, device);
-      if (head === undefined) continue;
-      for (const id of head.forgotten) forgotten.add(id);
-      for await (const snapshot of session.reader.readCatalog(head.catalog)) found.set(snapshot.id, snapshot);
+      const device = await loadDevice(session, deviceKey);
+      if (device.head !== undefined) heads.push(device.head);
+      for (const snapshot of device.snapshots) found.set(snapshot.id, snapshot);
+      for (const decision of device.decisions) {
+        const before = decisions.get(decision.snapshot);
+        if (before === undefined || isLater(decision, before)) decisions.set(decision.snapshot, decision);
+      }
     } catch (error) {
       if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
-      unreadable.push({ device, error });
+      unreadable.push({ device: deviceKey, error });
     }
   }
-  const snapshots = [...found.values()].filter(({ id }) => !forgotten.has(id)).sort(byTime);
-  return { snapshots, unreadable };
+  const snapshots: Snapshot[] = [];
+  const forgotten: ForgottenSnapshot[] = [];
+  for (const snapshot of [...found.values()].sort(byTime)) {
+    const decision = decisions.get(snapshot.id);
+    if (decision?.isForgotten === true) forgotten.push({ snapshot, atMs: decision.atMs });
+    else snapshots.push(snapshot);
+  }
+  return { snapshots, forgotten, decisions, heads, unreadable };
 }
 
 /** The same order on every device. */
@@ -84,63 +109,6 @@ export async function loadSnapshots(session: Session): Promise<readonly Snapshot
     });
   }
   return snapshots;
-}
-
-/** This device's catalog. Without it nothing may be added: a new list would leave out what the old one has. */
-async function ownCatalog(session: Session): Promise<DeviceCatalog & { readonly before: Snapshot[] }> {
-  try {
-    const device = await loadDevice(session, session.keys.device.publicKey);
-    const before: Snapshot[] = [];
-    if (device.head !== undefined) {
-      for await (const one of session.reader.readCatalog(device.head.catalog)) before.push(one);
-    }
-    return { ...device, before };
-  } catch (error) {
-    if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
-    throw new PeerStoreError(
-      error.code,
-      `the list of this device's snapshots cannot be read, so none can be added (${error.message}): start the peers ` +
-        'that are missing, or go on as another device, with peerstore-client init --recover and another key file',
-      { cause: error },
-    );
-  }
-}
-
-/**
- * Adds a snapshot to this device's catalog. Everything that it refers to has to be stored already. When it returns,
- * the snapshot is in the ring; when it throws, it may be there, and a backup that runs again finds out.
- * @throws PeerStoreError MISSING or DAMAGED when this device's catalog cannot be read; CONFLICT when other processes of
- *   this device keep adding snapshots at the same time.
- */
-export async function addSnapshot(
-  session: Session,
-  writer: ArchiveWriter,
-  snapshot: Snapshot,
-): Promise<void> {
-  const { device } = session.keys;
-  for (let attempt = 1; ; attempt += 1) {
-    const { sequence, head, before } = await ownCatalog(session);
-    // Written by an attempt that was told of a failure after it had succeeded.
-    if (before.some(({ id }) => id === snapshot.id)) return;
-    const draft = await writer.writeCatalog([...before, snapshot]);
-    await writer.flush();
-    const record = signRecord(device, {
-      kind: recordKind,
-      name: recordName,
-      sequence: sequence + 1,
-      timeMs: session.clock.nowMs(),
-      deleted: false,
-      value: sealHead(session.secrets, { catalog: await draft.settled(), forgotten: head?.forgotten ?? [] }),
-    });
-    try {
-      await session.records.put(record);
-      return;
-    } catch (error) {
-      if (!hasCode(error, 'CONFLICT') || attempt >= saveAttempts) throw error;
-      const { clock, random, signal } = session;
-      await sleep(clock, jittered(random, conflictPauseMs / 2, 1), signal);
-    }
-  }
 }
 
 /**

@@ -2,16 +2,15 @@
  * Checking: whether everything that the snapshots refer to is in the ring, and if wanted, whether it can be read.
  *
  * The references are collected first, each block once, and asked for in batches; only when something is missing, or all
- * is to be read, are the trees walked again, to name the files that need it. What several snapshots share is walked once
- * and named for the newest of them.
+ * is to be read, are the trees walked again, to name the files that need it, at every path. What several snapshots share is
+ * named for the newest of them.
  */
-import { sha256, toHex } from '../base/bytes.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { printablePath, rootPath } from '../base/paths.js';
 import type { Content, Entry } from '../archive/entry.js';
 import type { ArchiveReader } from '../archive/reader.js';
-import { encodeContent } from '../archive/reference.js';
+import { nameOfContent } from '../archive/reference.js';
 import type { Snapshot } from '../archive/snapshot.js';
 import { walkReferences } from '../archive/walk.js';
 import type { Id } from '../wire/index.js';
@@ -66,6 +65,7 @@ class CheckRun {
   /** Each path of a snapshot is reported once, whatever is wrong with it. */
   readonly #reported = new Set<string>();
   #files = 0;
+  #isWithoutMajority = false;
 
   constructor(session: Session, options: CheckOptions) {
     this.#session = session;
@@ -74,11 +74,12 @@ class CheckRun {
   }
 
   async run(): Promise<CheckSummary> {
-    await this.#eachEntry((entry) => this.#collect(entry));
+    await this.#eachEntry(nameOfContent, (entry) => this.#collect(entry));
     await this.#findMissing();
-    if (this.#missing.size > 0 || this.#options.readData) {
+    if (this.#missing.size > 0 || this.#reported.size > 0 || this.#options.readData) {
       const read = new Set<string>();
-      await this.#eachEntry((entry) => this.#examine(entry, read));
+      const placeOf = (content: Content, path: string): string => `${nameOfContent(content)} ${path}`;
+      await this.#eachEntry(placeOf, (entry) => this.#examine(entry, read));
     }
     return {
       snapshots: this.#options.snapshots.length,
@@ -89,17 +90,18 @@ class CheckRun {
     };
   }
 
-  async #eachEntry(look: Look): Promise<void> {
+  /** @param visitOf what stands for a look into a directory: one that was had is not repeated */
+  async #eachEntry(visitOf: (content: Content, path: string) => string, look: Look): Promise<void> {
     const walked = new Set<string>();
     for (const snapshot of [...this.#options.snapshots].reverse()) {
       await this.#lookAt(snapshot, '/', () => look(rootEntry(snapshot)));
-      const isNew = ({ content }: { content: Content }): boolean => {
+      const isNew = ({ content }: { content: Content }, path: Uint8Array): boolean => {
         const before = walked.size;
-        walked.add(nameOf(content));
+        walked.add(visitOf(content, printablePath(path)));
         return walked.size > before;
       };
       const root = rootEntry(snapshot);
-      if (!isNew(root)) continue;
+      if (!isNew(root, rootPath)) continue;
       for await (const { path, entry, failure } of walkTree(this.#reader, root, rootPath, isNew)) {
         await this.#lookAt(snapshot, printablePath(path), async () => {
           if (failure !== undefined) throw failure;
@@ -139,11 +141,23 @@ class CheckRun {
     const ids = [...this.#wanted];
     for (let at = 0; at < ids.length; at += limits.hasBlocksIds) {
       const batch = ids.slice(at, at + limits.hasBlocksIds);
-      const present = await this.#session.blocks.has(batch);
+      const present = await this.#heldByMajority(batch);
       const doubtful = batch.filter((_, index) => present[index] !== true);
       for (let from = 0; from < doubtful.length; from += readsAtOnce) {
         await Promise.all(doubtful.slice(from, from + readsAtOnce).map((id) => this.#readAnywhere(id)));
       }
+    }
+  }
+
+  /** Where too few holders are there to make a majority, each block is looked for by itself. */
+  async #heldByMajority(ids: readonly Id[]): Promise<readonly boolean[]> {
+    if (this.#isWithoutMajority) return [];
+    try {
+      return await this.#session.blocks.has(ids);
+    } catch (error) {
+      if (!hasCode(error, 'TOO_FEW_COPIES')) throw error;
+      this.#isWithoutMajority = true;
+      return [];
     }
   }
 
@@ -165,16 +179,11 @@ class CheckRun {
       throw new PeerStoreError('MISSING', `block ${reference.block} is on no peer that can be reached`);
     }
     if (!this.#options.readData) return;
-    const name = nameOf(entry.content);
+    const name = nameOfContent(entry.content);
     if (read.has(name)) return;
     for await (const piece of this.#reader.readContent(entry.content)) {
       this.#options.progress?.({ files: 0, bytes: piece.length });
     }
     read.add(name);
   }
-}
-
-/** A short name that two contents share only when they are the same. */
-function nameOf(content: Content): string {
-  return toHex(sha256(encodeContent(content)).subarray(0, 16));
 }

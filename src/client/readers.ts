@@ -5,7 +5,7 @@
  * and what was written while the ring was cut in parts lies with whoever stood in, which may be any of its peers. So only
  * the word of many says that there is no value, or no newer one.
  */
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { hasCode, isFailure } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Id, PeerRef, Transport } from '../wire/index.js';
 import type { Paths, RingView } from './ring-view.js';
@@ -51,7 +51,7 @@ async function peersBehind(
       const until = signal === undefined ? {} : { signal };
       return (await transport.call(peer, 'successorList', {}, until)).response.successors;
     } catch (error) {
-      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
+      if (!isFailure(error)) throw error;
       if (hasCode(error, 'UNREACHABLE', 'TIMEOUT')) view.suspect(peer);
     }
   }

@@ -7,7 +7,7 @@ import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import type { Random } from '../base/random.js';
 import { sha256, toHex } from '../base/bytes.js';
-import { type Id, type PeerRef, shortId, type Transport } from '../wire/index.js';
+import { type Id, type PeerRef, type RequestOf, shortId, type Transport } from '../wire/index.js';
 import { whileMember } from './member-call.js';
 import { readersOf } from './readers.js';
 import { isBusy, isPassing, retrying, type RetryOptions } from './retry.js';
@@ -29,12 +29,26 @@ export interface RemoteOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Peers whose bytes came wrong in one read, also when they had been told so, and what to say of each: they are not asked
+ * again in it.
+ */
+type Liars = Map<Id, PeerStoreError>;
+
+/** What one read is after. */
+interface Wanted {
+  readonly id: Id;
+  readonly range: Range | undefined;
+  readonly liars: Liars;
+}
+
 /** Requests with bodies that a client has under way at once. */
 const blocksAtOnce = 16;
 /** Requests without bodies. */
 const questionsAtOnce = 16;
 /** Rounds through all holders before a block counts as missing: a ring in motion may name the wrong ones once. */
 const readRounds = 3;
+
 export class RemoteBlocks {
   readonly #options: RemoteOptions;
   readonly #retry: RetryOptions;
@@ -82,12 +96,14 @@ export class RemoteBlocks {
 
   /**
    * A block's bytes, or a part of them, from the first peer that has them, of the holders and those behind. Whole blocks
-   * are checked against their id; parts are sealed, and the seal is checked by whoever opens it.
+   * are checked against their id; parts are sealed, and the seal is checked by whoever opens it. Peers send what they have
+   * unchecked: one whose block came damaged is told so, once, for it may have rotted there without anybody knowing.
    * @throws PeerStoreError MISSING when no peer that answers has it undamaged; UNREACHABLE when no peer answers; BUSY
    *   beyond the retries, CANCELLED.
    */
   async get(id: Id, range?: Range): Promise<Uint8Array> {
     let rounds = 0;
+    const liars: Liars = new Map();
     const mayPass = (error: unknown): error is PeerStoreError =>
       isPassing(error) || (hasCode(error, 'MISSING') && rounds < readRounds);
     return this.#queue.add(() =>
@@ -96,7 +112,7 @@ export class RemoteBlocks {
         () => {
           rounds += 1;
           // That a block is nowhere is not believed on the word of one path.
-          return this.#getFromAny(id, range, rounds === 1 ? 'one' : 'two');
+          return this.#getFromAny({ id, range, liars }, rounds === 1 ? 'one' : 'two');
         },
         mayPass,
       ),
@@ -104,12 +120,13 @@ export class RemoteBlocks {
   }
 
   /** One round: each peer in its turn. */
-  async #getFromAny(id: Id, range: Range | undefined, paths: Paths): Promise<Uint8Array> {
+  async #getFromAny(wanted: Wanted, paths: Paths): Promise<Uint8Array> {
     const { view } = this.#options;
+    const { id } = wanted;
     const failures: unknown[] = [];
     for await (const holder of readersOf(this.#options, id, paths)) {
       try {
-        return await this.#getFrom(holder, id, range);
+        return await this.#getFrom(holder, wanted);
       } catch (error) {
         if (hasCode(error, 'CANCELLED')) throw error;
         failures.push(error);
@@ -123,15 +140,28 @@ export class RemoteBlocks {
     throw new PeerStoreError('MISSING', `block ${id} cannot be read: ${reason}`, { cause: telling });
   }
 
-  async #getFrom(holder: PeerRef, id: Id, range: Range | undefined): Promise<Uint8Array> {
-    const { transport, log } = this.#options;
-    const { body } = await this.#at(holder, id, (signal) =>
-      transport.call(holder, 'getBlock', { id, ...range }, { signal }),
-    );
-    if (range === undefined ? toHex(sha256(body)) === id : body.length === range.length) return body;
+  async #getFrom(holder: PeerRef, { id, range, liars }: Wanted): Promise<Uint8Array> {
+    const lie = liars.get(holder.id);
+    if (lie !== undefined) throw lie;
+    const body = await this.#bytesFrom(holder, { id, ...range });
+    if (range === undefined ? isBlock(id, body) : body.length === range.length) return body;
     const [block, peer] = [shortId(id), holder.address];
-    log.warn('a holder gave a damaged block; another one is asked', { block, peer });
-    throw new PeerStoreError('DAMAGED', `block ${block} came damaged from ${peer}`);
+    this.#options.log.warn('a holder gave a damaged block', { block, peer });
+    if (range === undefined) {
+      const again = await this.#bytesFrom(holder, { id, isDoubted: true });
+      if (isBlock(id, again)) return again;
+    }
+    const damaged = new PeerStoreError('DAMAGED', `block ${block} came damaged from ${peer}`);
+    liars.set(holder.id, damaged);
+    throw damaged;
+  }
+
+  async #bytesFrom(holder: PeerRef, request: RequestOf<'getBlock'>): Promise<Uint8Array> {
+    const { transport } = this.#options;
+    const { body } = await this.#at(holder, request.id, (signal) =>
+      transport.call(holder, 'getBlock', request, { signal }),
+    );
+    return body;
   }
 
   /** Asks the peer responsible for these blocks which of them are stored. */
@@ -181,4 +211,8 @@ export class RemoteBlocks {
       throw error;
     }
   }
+}
+
+function isBlock(id: Id, bytes: Uint8Array): boolean {
+  return toHex(sha256(bytes)) === id;
 }

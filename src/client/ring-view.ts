@@ -11,7 +11,7 @@
  * up along two paths.
  */
 import type { Clock } from '../base/clock.js';
-import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
+import { hasCode, isFailure, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Random } from '../base/random.js';
 import {
@@ -274,7 +274,7 @@ export class RingView {
       believe(view, peer);
       return view;
     } catch (error) {
-      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
+      if (!isFailure(error)) throw error;
       if (peer.id !== undefined) this.#suspectFor(peer.id);
       return undefined;
     }

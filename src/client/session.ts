@@ -11,6 +11,7 @@ import { type ArchiveSecrets, deriveArchiveSecrets } from '../archive/secrets.js
 import type { SigningKey } from '../identity/keys.js';
 import type { Endpoint, ResponseOf, Transport } from '../wire/index.js';
 import { RemoteBlocks } from './remote-blocks.js';
+import { RemoteOwnership } from './remote-ownership.js';
 import { RemoteRecords } from './remote-records.js';
 import { isBusy, retrying } from './retry.js';
 import { RingView } from './ring-view.js';
@@ -46,6 +47,7 @@ export interface Session {
   readonly view: RingView;
   readonly blocks: RemoteBlocks;
   readonly records: RemoteRecords;
+  readonly ownership: RemoteOwnership;
   readonly secrets: ArchiveSecrets;
   readonly compressor: Compressor;
   /** Fetches what is asked for and no more. */
@@ -92,6 +94,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     view,
     blocks,
     records: new RemoteRecords({ ...remote, replicas: ring.replicas }),
+    ownership: new RemoteOwnership(remote),
     secrets,
     compressor,
     reader: new ArchiveReader(reading),

@@ -75,7 +75,8 @@ export async function serveAdmin(dataPath: string, log: Logger, handle: AdminHan
   return {
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
+      // What has been answered is still to arrive.
+      for (const socket of sockets) socket.destroySoon();
       await closed;
       await place.close();
     },

@@ -3,7 +3,7 @@
  * sign of life; so whoever talks to us anyhow need not be asked whether it is there.
  */
 import type { Clock } from '../base/clock.js';
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { hasCode, isFailure } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Id } from '../ring/identifier.js';
 import type { Transport } from '../wire/transport.js';
@@ -80,5 +80,5 @@ export class Contacts {
 
 /** Whether the other side itself said no: CANCELLED is our own doing, and USAGE an address that nobody can have. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof PeerStoreError && !meansNoAnswer(error) && !hasCode(error, 'CANCELLED', 'USAGE');
+  return isFailure(error) && !meansNoAnswer(error) && !hasCode(error, 'USAGE');
 }

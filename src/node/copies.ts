@@ -5,12 +5,13 @@
  * replaced: somebody who has not heard of the better value would take this one, and a majority could be made of peers
  * who know nothing.
  */
-import { type Clock, sleep } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
-import { jittered, type Random } from '../base/random.js';
+import type { Random } from '../base/random.js';
 import type { Id } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
+import { untilNotBusy } from './patience.js';
 
 /** Does one thing at one holder; the signal says that it is wanted no more. */
 export type AtHolder<T> = (holder: PeerRef, signal: AbortSignal) => Promise<T>;
@@ -60,6 +61,8 @@ export class Copies {
   readonly #underWay = new Set<Copy>();
   /** Those whose job has got its answer already. */
   readonly #late = new Set<Copy>();
+  /** Whether nothing new begins any more. */
+  #hasGivenUp = false;
 
   constructor(tools: CopiesOptions) {
     this.#tools = tools;
@@ -88,9 +91,13 @@ export class Copies {
     }
   }
 
-  /** Resolves when no copy is on its way any more; after `graceMs` those that are left are given up. */
+  /**
+   * Resolves when no copy is on its way any more; after `graceMs` those that are left are given up, and from then on nobody
+   * stands in, nor does any other job begin.
+   */
   async settle(graceMs: number): Promise<void> {
     const timer = this.#tools.clock.setTimer(graceMs, () => {
+      this.#hasGivenUp = true;
       for (const { controller } of this.#underWay) controller.abort();
     });
     while (this.#underWay.size > 0) await Promise.all([...this.#underWay].map(({ ended }) => ended));
@@ -106,18 +113,32 @@ export class Copies {
     let refusals = 0;
     return new Promise((resolve, reject) => {
       let isOver = false;
+      let hasFailed = false;
       const over = (settle: () => void): void => {
         isOver = true;
         signal.removeEventListener('abort', onAbort);
         for (const copy of own) this.#late.add(copy);
         settle();
+        settled();
+      };
+      let hasSettled = false;
+      const settled = (): void => {
+        if (!isOver || own.size > 0 || hasSettled) return;
+        hasSettled = true;
+        job.onSettled?.(failures.length === 0);
+      };
+      const fail = (error: Error): void => {
+        hasFailed = true;
+        over(() => reject(error));
       };
       const onAbort = (): void => {
-        over(() => reject(new PeerStoreError('CANCELLED', 'the caller gave up')));
+        fail(new PeerStoreError('CANCELLED', 'the caller gave up'));
         for (const { controller } of own) controller.abort();
       };
       const goOn = (): void => {
-        while (own.size + done.length + refusals < wanted && !signal.aborted) {
+        // Who asked for it was told that it has failed: nobody is to have it from now on who has not been asked yet.
+        const isEnding = signal.aborted || hasFailed || this.#hasGivenUp;
+        while (own.size + done.length + refusals < wanted && !isEnding) {
           const holder = waiting.shift();
           if (holder === undefined) break;
           start(holder);
@@ -125,14 +146,15 @@ export class Copies {
         if (isOver) return;
         const enough = done.length >= majority && (own.size === 0 || job.isEnough(done));
         if (enough) over(() => resolve([...done]));
-        else if (own.size === 0 || wanted - refusals < majority) {
-          over(() => reject(new TooFew(done.length, failures)));
-        }
+        else if (own.size === 0 || wanted - refusals < majority) fail(new TooFew(done.length, failures));
       };
       const start = (holder: PeerRef): void => {
         const controller = new AbortController();
         const slow = this.#tools.clock.setTimer(limits.copySlowMs, () => this.#tools.onSlow(holder));
-        const ended = this.#patiently(job.atHolder, holder, controller.signal).then(
+        const ended = untilNotBusy(() => job.atHolder(holder, controller.signal), {
+          ...this.#tools,
+          signal: controller.signal,
+        }).then(
           (answer) => {
             done.push(answer);
           },
@@ -145,13 +167,14 @@ export class Copies {
         const copy: Copy = { holder: holder.id, controller, ended };
         own.add(copy);
         this.#underWay.add(copy);
+        if (isOver) this.#late.add(copy);
         void ended.then(() => {
           slow.cancel();
           own.delete(copy);
           this.#underWay.delete(copy);
           this.#late.delete(copy);
           goOn();
-          if (isOver && own.size === 0) job.onSettled?.(failures.length === 0);
+          settled();
         });
       };
       if (signal.aborted) onAbort();
@@ -160,20 +183,6 @@ export class Copies {
         goOn();
       }
     });
-  }
-
-  /** Offers a copy to a busy holder again, a few times: it is better placed than whoever would stand in for it. */
-  async #patiently<T>(atHolder: AtHolder<T>, holder: PeerRef, signal: AbortSignal): Promise<T> {
-    const { clock, random } = this.#tools;
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await atHolder(holder, signal);
-      } catch (error) {
-        if (!hasCode(error, 'BUSY') || attempt >= limits.copyBusyRetries) throw error;
-        const waitMs = Math.min(error.retryAfterMs ?? limits.busyRetryAfterMs, limits.copyBusyWaitMs);
-        await sleep(clock, jittered(random, waitMs, 0.5), signal);
-      }
-    }
   }
 }
 

@@ -10,6 +10,7 @@ import type { Transport } from '../wire/transport.js';
 export async function sayGoodbye(
   state: RingState,
   { transport, log }: { readonly transport: Transport; readonly log: Logger },
+  isForGood = false,
 ): Promise<void> {
   const { self, predecessor, successors } = state;
   const told = new Map<Id, PeerRef>();
@@ -18,7 +19,7 @@ export async function sayGoodbye(
   await Promise.all(
     [...told.values()].map(async (peer) => {
       try {
-        await transport.call(peer, 'leave', { peer: self });
+        await transport.call(peer, 'leave', { peer: self, isForGood });
       } catch (error) {
         log.info('a neighbour could not be told that this peer leaves', {
           peer: peer.address,

@@ -4,7 +4,7 @@
  * A member that does not see the whole ring has no list of everybody: there the newcomer has joined as soon as that
  * member, which it belongs right behind, has taken it in, and is inside when the ring shows that it knows it.
  */
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { isFailure, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Random } from '../base/random.js';
 import { type Acquaintance, meet, missed, noAcquaintance, strangers } from '../ring/entry.js';
@@ -16,6 +16,7 @@ import { meansNoAnswer } from '../wire/errors.js';
 import type { Transport } from '../wire/transport.js';
 import type { Liveness } from './liveness.js';
 import type { Pointers } from './pointers.js';
+import type { RememberedPeers } from './remembered-peers.js';
 
 export interface IntroductionsOptions {
   readonly self: PeerRef;
@@ -23,6 +24,7 @@ export interface IntroductionsOptions {
   readonly transport: Transport;
   readonly liveness: Liveness;
   readonly random: Random;
+  readonly remembered: RememberedPeers;
   /** Entries of a successor list. */
   readonly listLength: number;
   readonly signal: AbortSignal;
@@ -34,11 +36,17 @@ export interface Welcome extends Neighbourhood {
   readonly isInside: boolean;
   /** Tells its process from those before it. */
   readonly life: number;
+  /** Members that are not here now, where it sees the whole ring. */
+  readonly absent: readonly PeerRef[];
 }
 
 export class Introductions {
   readonly #options: IntroductionsOptions;
   readonly #life: number;
+  /** Newcomers that are being called. */
+  #callingBack = 0;
+  /** Those that this peer has let in while it was itself on its way in. */
+  #guests: PeerRef[] = [];
 
   constructor(options: IntroductionsOptions) {
     this.#options = options;
@@ -48,11 +56,11 @@ export class Introductions {
   /**
    * A newcomer has introduced itself: it takes its place in the list at once.
    * @throws PeerStoreError UNSETTLED before this peer has joined; UNREACHABLE when nobody answers at its address, for it
-   *   would own keys that nobody gets to.
+   *   would own keys that nobody gets to; BUSY when too many others are being called just now.
    */
   async welcome(newcomer: PeerRef): Promise<Welcome> {
-    const { pointers, listLength, liveness } = this.#options;
-    if (pointers.hasJoined && !(await liveness.answers(newcomer))) {
+    const { pointers, remembered, listLength } = this.#options;
+    if (pointers.hasJoined && !(await this.#canBeCalled(newcomer))) {
       throw new PeerStoreError(
         'UNREACHABLE',
         `nobody answers at ${newcomer.address}, where others are to reach this peer; is it the right address, and is it open?`,
@@ -61,8 +69,29 @@ export class Introductions {
     return pointers.take(() => {
       const before = pointers.settled;
       pointers.become(takeIn(before, newcomer, listLength));
-      return { ...before, isInside: pointers.isInside, life: this.#life };
+      if (!pointers.isInside) this.#guests.push(newcomer);
+      else if (this.#guests.length > 0) this.#guests = [];
+      const absent = seesWholeRing(before) ? remembered.absentFrom(before, listLength) : [];
+      return { ...before, isInside: pointers.isInside, life: this.#life, absent };
     });
+  }
+
+  async #canBeCalled(newcomer: PeerRef): Promise<boolean> {
+    if (this.#callingBack >= limits.callBacks) {
+      throw new PeerStoreError(
+        'BUSY',
+        'too many peers are coming in here at once; come back a little later',
+        {
+          retryAfterMs: limits.busyRetryAfterMs,
+        },
+      );
+    }
+    this.#callingBack += 1;
+    try {
+      return await this.#options.liveness.answers(newcomer);
+    } finally {
+      this.#callingBack -= 1;
+    }
   }
 
   /**
@@ -77,7 +106,11 @@ export class Introductions {
     const isWhole = seesWholeRing(member);
     if (isWhole && !first.isInside) throw unsettled('the member is itself still on its way into the ring');
     if (!isWhole && member.successors.length === 0) throw unsettled('the member knows nobody else just now');
-    await pointers.take(() => pointers.become(join(self, member, listLength)));
+    await pointers.take(() => {
+      const joined = join(self, member, listLength);
+      // Who comes in anew has let others in meanwhile, of whom this member may not have heard yet.
+      pointers.become(this.#guests.reduce((state, guest) => takeIn(state, guest, listLength), joined));
+    });
     pointers.join();
     if (!isWhole) return;
     let known = await this.#meetAll(meet(noAcquaintance(self.id), member));
@@ -114,10 +147,8 @@ export class Introductions {
   async #meet(peer: PeerRef): Promise<Welcome | undefined> {
     const { pointers, liveness, transport, self, listLength, signal } = this.#options;
     try {
-      const response = checked(
-        peer,
-        (await transport.call(peer, 'introduce', { peer: self }, { signal })).response,
-      );
+      const { response } = await transport.call(peer, 'introduce', { peer: self }, { signal });
+      this.#heed(peer, response);
       await pointers.take(() => pointers.become(takeIn(pointers.now, peer, listLength)));
       return response;
     } catch (error) {
@@ -129,29 +160,31 @@ export class Introductions {
     return undefined;
   }
 
+  /** Takes what a peer answers, if it can be. @throws PeerStoreError PROTOCOL. */
+  #heed(from: PeerRef, welcome: Welcome): void {
+    const fault = welcome.self.id === from.id ? faultIn(welcome) : 'they are not its own';
+    if (fault !== undefined)
+      throw new PeerStoreError('PROTOCOL', `the pointers of ${from.address} are refused: ${fault}`);
+    this.#options.remembered.hearOf(welcome.absent);
+  }
+
   async #introduceTo(witness: PeerRef): Promise<Welcome> {
     const { transport, self, signal } = this.#options;
     try {
       const { response } = await transport.call(witness, 'introduce', { peer: self }, { signal });
-      return checked(witness, response);
+      this.#heed(witness, response);
+      return response;
     } catch (error) {
       throw passing(error);
     }
   }
 }
 
-/** What a peer answers, if it can be. @throws PeerStoreError PROTOCOL. */
-function checked(from: PeerRef, welcome: Welcome): Welcome {
-  const fault = welcome.self.id === from.id ? faultIn(welcome) : 'they are not its own';
-  if (fault === undefined) return welcome;
-  throw new PeerStoreError('PROTOCOL', `the pointers of ${from.address} are refused: ${fault}`);
-}
-
 /** What a newcomer takes for a reason to try again, unless it is to stop altogether. */
 function passing(error: unknown): unknown {
-  return hasCode(error, 'CANCELLED') || !(error instanceof PeerStoreError)
-    ? error
-    : new PeerStoreError('UNSETTLED', `could not come in yet: ${error.message}`, { cause: error });
+  return isFailure(error)
+    ? new PeerStoreError('UNSETTLED', `could not come in yet: ${error.message}`, { cause: error })
+    : error;
 }
 
 function unsettled(why: string): PeerStoreError {

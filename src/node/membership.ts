@@ -13,32 +13,30 @@
 import { setMaxListeners } from 'node:events';
 
 import { type Clock, sleep } from '../base/clock.js';
-import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
+import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import { jittered, type Random, shuffled } from '../base/random.js';
+import { jittered, type Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import type { LookupResult } from '../ring/lookup.js';
 import { isSamePeer, type PeerRef } from '../ring/peer.js';
 import type { LookupStep } from '../ring/routing.js';
-import { aloneState, faultIn, firstSuccessor, seesWholeRing, type RingState } from '../ring/state.js';
+import { faultIn, seesWholeRing, type RingState } from '../ring/state.js';
 import * as steps from '../ring/steps.js';
-import { meansNoAnswer } from '../wire/errors.js';
 import type { Endpoint, Transport } from '../wire/transport.js';
 import type { Contacts } from './contacts.js';
 import { Errands } from './errands.js';
 import { sayGoodbye } from './goodbye.js';
 import { Introductions, type Welcome } from './introductions.js';
-import { enterPatiently } from './join.js';
 import { Liveness, type Verdict } from './liveness.js';
 import type { LocalHealth } from './local-health.js';
 import { LookAround } from './look-around.js';
-import { neighbourhoodOf } from './neighbourhood.js';
 import { Pointers } from './pointers.js';
 import type { RememberedPeers } from './remembered-peers.js';
 import { Routes } from './routes.js';
 import { Stabilizer } from './stabilizer.js';
 import { knows, type Vicinity, witnessesOf } from './vicinity.js';
+import { WayIn } from './way-in.js';
 import { Witness } from './witness.js';
 
 export interface MembershipOptions {
@@ -70,6 +68,7 @@ export class Membership {
   readonly #witness: Witness;
   readonly #stabilizer: Stabilizer;
   readonly #introductions: Introductions;
+  readonly #wayIn: WayIn;
   readonly #lookAround: LookAround;
   readonly #errands: Errands;
   readonly #ended = new AbortController();
@@ -93,12 +92,20 @@ export class Membership {
       pointers: this.#pointers,
       liveness: this.#liveness,
       onUnconfirmed: (peers) => peers.forEach((peer) => this.doubt(peer)),
-      onLost: () => this.#errands.run('way back', options.self, () => this.#enterAgain()),
+      onNamedAgain: (peers) => peers.forEach((peer) => this.#namedAgain(peer)),
+      onLost: () => this.#errands.run('way back', options.self, () => this.#goBack()),
       signal,
     });
     this.#introductions = new Introductions({
       ...options,
       pointers: this.#pointers,
+      liveness: this.#liveness,
+      signal,
+    });
+    this.#wayIn = new WayIn({
+      ...options,
+      pointers: this.#pointers,
+      introductions: this.#introductions,
       liveness: this.#liveness,
       signal,
     });
@@ -131,6 +138,11 @@ export class Membership {
   /** Whether this peer has pointers that others may ask for; see pointers.ts for what is between that and being inside. */
   get hasJoined(): boolean {
     return this.#pointers.hasJoined;
+  }
+
+  /** Whether this peer has left for good, and keeps nothing new. */
+  get hasDeparted(): boolean {
+    return this.#pointers.hasLeft;
   }
 
   /** Whether this peer is part of a ring, be it a ring of one. */
@@ -191,105 +203,32 @@ export class Membership {
     this.#pointers.enter();
   }
 
-  /**
-   * Enters the ring that the given peers belong to.
-   * @param entries whom to ask; the ids may be unknown, as of an address from an invite
-   * @param patienceMs how long to try while the ring is in motion
-   * @throws PeerStoreError UNREACHABLE when none of them leads to a ring, or what one of them said.
-   */
-  join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
-    return this.#join(entries, patienceMs, (member) => this.#introductions.enterBy(member));
-  }
-
-  async #join(
-    entries: readonly Endpoint[],
-    patienceMs: number,
-    enterBy: (member: PeerRef) => Promise<void>,
-  ): Promise<void> {
-    const tools = { ...this.#options, signal: this.#ended.signal };
-    try {
-      // Whoever let this peer in may be dead when it has to begin again; those whom it knows by then may live.
-      const known = (): readonly Endpoint[] => [...entries, ...this.state.successors];
-      await enterPatiently(known, patienceMs, tools, enterBy);
-    } catch (error) {
-      await this.#pointers.take(() => {
-        if (!this.isInside) this.#pointers.withdraw();
-      });
-      throw error;
-    }
+  /** Enters the ring that the given peers belong to: see WayIn.join. */
+  async join(entries: readonly Endpoint[], patienceMs: number): Promise<void> {
+    await this.#wayIn.join(entries, patienceMs);
     this.#rememberList();
   }
 
-  /**
-   * Goes behind another member, where whoever let this peer in seems to be gone before others knew of it. Without
-   * success it stays where it is.
-   * @param entries whom to ask beside some of those that it remembers
-   */
-  async joinAnew(entries: readonly Endpoint[]): Promise<void> {
-    const { remembered, random, log } = this.#options;
-    const some = shuffled(remembered.all(), random).slice(0, limits.lookAroundPeers);
-    const tools = { ...this.#options, signal: this.#ended.signal };
-    try {
-      await enterPatiently(
-        () => [...entries, ...some],
-        0,
-        tools,
-        (member) => this.#introductions.enterBy(member),
-      );
-    } catch (error) {
-      if (!(error instanceof PeerStoreError)) throw error;
-      log.debug('could not join anew', { error: messageOf(error) });
-    }
+  /** Goes behind another member: see WayIn.joinAnew. */
+  joinAnew(entries: readonly Endpoint[]): Promise<void> {
+    return this.#wayIn.joinAnew(entries);
+  }
+
+  /** Looks whether the ring has taken this peer in: see WayIn.isTakenIn. */
+  isTakenIn(): Promise<boolean> {
+    return this.#wayIn.isTakenIn();
   }
 
   /**
    * A newcomer makes itself known. It takes its place in the list at once.
    * @returns the pointers as they were before
-   * @throws PeerStoreError UNSETTLED before this peer has joined.
+   * @throws PeerStoreError as Introductions.welcome does.
    */
-  introduced(newcomer: PeerRef): Promise<Welcome> {
+  async introduced(newcomer: PeerRef): Promise<Welcome> {
+    const welcome = await this.#introductions.welcome(newcomer);
     this.#options.remembered.see([newcomer]);
     this.#routes.met(newcomer);
-    return this.#introductions.welcome(newcomer);
-  }
-
-  /**
-   * Looks whether the ring has taken this peer in: its predecessor, itself inside, names it, where it is now, as its first
-   * successor, and so does the list of the one before that, for else the ring would forget this peer with the predecessor;
-   * and its first successor knows that the keys before this peer are not its own any more. From then on it is inside.
-   */
-  async isTakenIn(): Promise<boolean> {
-    if (this.isInside) return true;
-    const { predecessor, successors, self } = this.state;
-    if (predecessor === null) {
-      if (successors.length === 0) this.beInside();
-      return this.isInside;
-    }
-    try {
-      const { transport } = this.#options;
-      const options = { timeoutMs: limits.pointersTimeoutMs, signal: this.#ended.signal };
-      const { response } = await transport.call(predecessor, 'successor', { key: self.id }, options);
-      const isNamed = response.found && isSamePeer(response.peers[0], self);
-      const { predecessor: before } = response;
-      if (!isNamed || before === undefined) return this.isInside;
-      const isKnown = before.id === self.id || (await this.#isInListOf(before));
-      if (isKnown && (await this.#isBefore(firstSuccessor(this.state)))) this.beInside();
-      return this.isInside;
-    } catch (error) {
-      if (error instanceof PeerStoreError) return false;
-      throw error;
-    }
-  }
-
-  async #isInListOf(peer: PeerRef): Promise<boolean> {
-    const { transport } = this.#options;
-    const { successors } = await neighbourhoodOf(transport, peer, this.#ended.signal);
-    return successors.some((one) => isSamePeer(one, this.state.self));
-  }
-
-  async #isBefore(peer: PeerRef): Promise<boolean> {
-    const { predecessor } = await neighbourhoodOf(this.#options.transport, peer, this.#ended.signal);
-    return isSamePeer(predecessor, this.state.self);
+    return welcome;
   }
 
   /** From now on this peer counts as taken in, and speaks for its keys. */
@@ -378,11 +317,13 @@ export class Membership {
     return this.#lookAround.round();
   }
 
-  /** A peer leaves in good order. */
-  neighbourLeft(peer: PeerRef): void {
+  /** A peer leaves in good order. @param isForGood whether it does not come back */
+  neighbourLeft(peer: PeerRef, isForGood: boolean): void {
+    // Of strangers there is nothing to forget, however many say goodbye.
+    if (!knows(this.#vicinity, peer)) return;
     this.#routes.forget(peer);
     this.#liveness.left(peer);
-    this.#options.remembered.left(peer.id);
+    this.#options.remembered.left(peer.id, isForGood);
     this.#errands.run('goodbye', peer, async () => {
       const wasNext = this.state.successors[0]?.id === peer.id;
       await this.#pointers.take(() => this.#pointers.become(steps.afterLeave(this.state, peer.id)));
@@ -404,6 +345,12 @@ export class Membership {
     return sayGoodbye(this.state, this.#options);
   }
 
+  /** Tells the neighbours that this peer leaves for good, and is outside from now on; it can still look keys up. */
+  async departForGood(): Promise<void> {
+    await this.#pointers.take(() => this.#pointers.leave());
+    await sayGoodbye(this.state, this.#options, true);
+  }
+
   #onVerdict(verdict: Verdict): void {
     const { log, onVerdict } = this.#options;
     if (verdict.verdict === 'dead') {
@@ -423,37 +370,22 @@ export class Membership {
       this.#pointers.become(steps.forgetMember(this.state, peer.id));
   }
 
-  /**
-   * Back into the ring by those that this peer remembers; when none of them is there, it is a ring of its own. Where they
-   * are there and lead nowhere, they may know nobody else but this peer: then the one before it is the one behind it, too,
-   * or knows somebody before itself, as stabilize finds out.
-   */
-  async #enterAgain(): Promise<void> {
-    const lost = this.state.successors[0]?.id;
-    // Others may have found this peer in the meantime.
-    const isMended = (): boolean => this.state.successors[0]?.id !== lost;
-    try {
-      await this.#join(this.#options.remembered.all(), limits.rejoinPatienceMs, async (member) => {
-        if (!isMended()) await this.#introductions.enterBy(member);
-      });
-    } catch (error) {
-      const { self, predecessor } = this.state;
-      const isAlone = meansNoAnswer(error);
-      if (!isAlone && (predecessor === null || !(await this.#liveness.answers(predecessor)))) throw error;
-      await this.#pointers.take(() => {
-        if (isMended()) return;
-        const last = isAlone || predecessor === null ? undefined : predecessor;
-        this.#pointers.become(
-          last === undefined ? aloneState(self) : { self, predecessor: last, successors: [last] },
-        );
-      });
-    }
+  /** Who was paused is found dead by each on its own, and back by each on its own: as soon as anybody else has found it. */
+  #namedAgain(peer: PeerRef): void {
+    this.#errands.run('return', peer, async () => {
+      if (await this.#liveness.answers(peer)) await this.#stabilizer.stabilize();
+    });
   }
 
-  /** The list shows who is in the ring; of those who have not answered yet, others say so. */
+  async #goBack(): Promise<void> {
+    await this.#wayIn.back();
+    this.#rememberList();
+  }
+
+  /** The pointers show who is in the ring; of those who have not answered yet, others say so. */
   #rememberList(): void {
     const { remembered, contacts } = this.#options;
-    remembered.see(this.state.successors, (id) => contacts.unansweredMs(id) < Infinity);
+    remembered.seeAround(this.state, (id) => contacts.unansweredMs(id) < Infinity);
   }
 
   /** Those with whom this peer has to do. */

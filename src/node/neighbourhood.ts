@@ -49,14 +49,13 @@ export async function neighbourhoodOf(
   const request = heard === undefined ? {} : { seen: tagOf(heard) };
   const { response } = await transport.call(peer, 'successorList', request, options);
   const fault = response.self.id === peer.id ? faultIn(response) : 'they are not its own';
-  if (response.isSame === true && heard === undefined) {
-    throw new PeerStoreError(
-      'PROTOCOL',
-      `${peer.address} says that its pointers are those that nobody has seen`,
-    );
-  }
   if (fault !== undefined) {
     throw new PeerStoreError('PROTOCOL', `the pointers of ${peer.address} are refused: ${fault}`);
   }
-  return response.isSame === true ? (heard ?? response) : response;
+  if (response.isSame !== true) return response;
+  if (heard !== undefined) return heard;
+  throw new PeerStoreError(
+    'PROTOCOL',
+    `${peer.address} says that its pointers are those that nobody has seen`,
+  );
 }

@@ -3,45 +3,34 @@
  *
  * Everything it stands on comes in as arguments, so that a thousand of them run in one process under virtual time.
  */
-import { type Clock, sleep } from '../base/clock.js';
-import { messageOf } from '../base/errors.js';
+import type { Clock } from '../base/clock.js';
+import { messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
-import { jittered, type Random } from '../base/random.js';
-import { type Id, shortId } from '../ring/identifier.js';
+import type { Random } from '../base/random.js';
+import type { Id } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
 import type { RingState } from '../ring/state.js';
+import type { DiskStatus } from '../store/disk-health.js';
 import type { Store } from '../store/store.js';
 import type { Endpoint, Listener, Transport } from '../wire/transport.js';
 import { Contacts } from './contacts.js';
 import { createDispatch, type Handlers } from './dispatch.js';
-import { announceHandler } from './handlers/announce.js';
-import { deleteBlockHandler } from './handlers/delete-block.js';
-import { deleteRecordHandler } from './handlers/delete-record.js';
-import { type Admission, enrollHandler } from './handlers/enroll.js';
-import { fingerTableHandler } from './handlers/finger-table.js';
-import { getBlockHandler } from './handlers/get-block.js';
-import { getRecordHandler } from './handlers/get-record.js';
-import { hasBlocksHandler } from './handlers/has-blocks.js';
-import { introduceHandler } from './handlers/introduce.js';
-import { knownPeersHandler } from './handlers/known-peers.js';
-import { leaveHandler } from './handlers/leave.js';
-import { notifyHandler } from './handlers/notify.js';
-import { pingHandler } from './handlers/ping.js';
-import { probeHandler } from './handlers/probe.js';
-import { postBlockHandler } from './handlers/post-block.js';
-import { postRecordHandler } from './handlers/post-record.js';
-import { predecessorHandler } from './handlers/predecessor.js';
-import { statusHandler } from './handlers/status.js';
-import { successorHandler } from './handlers/successor.js';
-import { successorListHandler } from './handlers/successor-list.js';
+import { type EntranceOptions, joinRing, untilTakenIn } from './entrance.js';
+import type { Admission } from './handlers/enroll.js';
+import { handlersOf } from './handlers/index.js';
 import type { Verdict } from './liveness.js';
 import { LocalHealth } from './local-health.js';
 import { Membership } from './membership.js';
 import { type PoolOptions, type PoolStatus, WorkerPool } from './pool.js';
 import { type PeerMemory, RememberedPeers } from './remembered-peers.js';
+import { drain } from './repair/drain.js';
+import { Pace } from './repair/pace.js';
+import { Repair, type RepairStatus } from './repair/repair.js';
+import { Scrubber, scrubMemory, type ScrubMemory, type ScrubProgress } from './repair/scrubber.js';
 import { Replication } from './replication.js';
-import { defaultIntervals, longestSilenceMs, Upkeep, type UpkeepIntervals } from './upkeep.js';
+import { Trash } from './trash.js';
+import { defaultIntervals, intervalsFor, longestSilenceMs, Upkeep, type UpkeepIntervals } from './upkeep.js';
 
 /** The ring's policy, as far as a peer carries it out. */
 export interface NodePolicy {
@@ -51,9 +40,19 @@ export interface NodePolicy {
   readonly rosterMs: number;
   /** How long a deleted block can be brought back. */
   readonly trashMs: number;
+  /** How long a machine may be away before its copies are made anew elsewhere. */
+  readonly repairAfterMs: number;
+  /** In this time everything on a disk is read again once. */
+  readonly scrubEveryMs: number;
 }
 
-export const defaultPolicy: NodePolicy = { replicas: 3, rosterMs: 600_000, trashMs: 7 * 86_400_000 };
+export const defaultPolicy: NodePolicy = {
+  replicas: 3,
+  rosterMs: 600_000,
+  trashMs: 7 * 86_400_000,
+  repairAfterMs: 600_000,
+  scrubEveryMs: 30 * 86_400_000,
+};
 
 export interface NodeOptions {
   readonly id: Id;
@@ -66,6 +65,8 @@ export interface NodeOptions {
   readonly transport: Transport;
   readonly store: Store;
   readonly memory: PeerMemory;
+  /** How far the scrub has come, over restarts; left out, it begins anew with each. */
+  readonly scrubMemory?: ScrubMemory;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -74,6 +75,8 @@ export interface NodeOptions {
   readonly admission?: Admission;
   readonly intervals?: UpkeepIntervals;
   readonly policy?: NodePolicy;
+  /** The most bytes of copies that are moved a second; undefined is no bound. */
+  readonly repairBytesPerS?: number;
   /** Told of every suspicion and of what became of it: for those who count. */
   readonly onVerdict?: (verdict: Verdict) => void;
   /** The most peers that are kept in mind for routing, instead of `limits.knownPeers`. */
@@ -95,16 +98,14 @@ export interface NodeStatus {
   readonly bytes: number;
   readonly capacityBytes: number | null;
   readonly damaged: number;
-  readonly keysShort: number;
+  readonly mended: number;
+  readonly disk: DiskStatus;
   readonly replicas: number;
+  /** Whether it leaves the ring for good. */
+  readonly isLeaving: boolean;
   readonly pool: PoolStatus;
 }
 
-/** How long a newcomer waits for the ring to take it in before it serves all the same, in milliseconds. */
-const takenInMs = 15_000;
-/** How long it waits before it comes in by another member, in milliseconds: the one that it came by may be dead. */
-const joinAnewMs = 3_000;
-const takenInPollMs = 100;
 /** How long requests in hand may take when the peer stops. */
 const stopGraceMs = 10_000;
 
@@ -115,7 +116,12 @@ export class Node {
   readonly #pool: WorkerPool;
   readonly #remembered: RememberedPeers;
   readonly #replication: Replication;
+  readonly #repair: Repair;
+  readonly #scrubber: Scrubber;
+  readonly #trash: Trash;
   readonly #upkeep: Upkeep;
+  readonly #stopping = new AbortController();
+  #draining: Promise<void> | undefined;
   readonly membership: Membership;
 
   private constructor(
@@ -126,6 +132,7 @@ export class Node {
       pool: WorkerPool;
       remembered: RememberedPeers;
       replication: Replication;
+      repair: Repair;
       membership: Membership;
     },
   ) {
@@ -135,8 +142,20 @@ export class Node {
     this.#pool = parts.pool;
     this.#remembered = parts.remembered;
     this.#replication = parts.replication;
+    this.#repair = parts.repair;
     this.membership = parts.membership;
-    const { clock, random, log, store, intervals = defaultIntervals } = options;
+    const { clock, random, log, store } = options;
+    const intervals = intervalsFor(policy, options.intervals ?? defaultIntervals);
+    this.#scrubber = new Scrubber({
+      store,
+      clock,
+      log,
+      memory: options.scrubMemory ?? scrubMemory(),
+      scrubEveryMs: policy.scrubEveryMs,
+      roundMs: intervals.scrub.longestMs,
+      mend: (ids) => parts.repair.mend(ids),
+    });
+    this.#trash = new Trash({ store, clock, log, trashMs: policy.trashMs });
     this.#upkeep = new Upkeep({
       clock,
       random,
@@ -144,7 +163,9 @@ export class Node {
       intervals,
       membership: parts.membership,
       remembered: parts.remembered,
-      emptyTrash: () => store.emptyTrash(clock.nowMs() - policy.trashMs),
+      repair: parts.repair,
+      scrubber: this.#scrubber,
+      emptyTrash: () => this.#trash.empty(),
     });
   }
 
@@ -220,9 +241,37 @@ export class Node {
       random,
       log,
       ...policy,
+      onOwed: () => node.#upkeep.copiesMissing(),
     });
-    const node: Node = new Node(options, policy, { listener, pool, remembered, replication, membership });
-    ready(node.#handlers());
+    const pace = new Pace({
+      clock,
+      isBusy: () => pool.isServing,
+      ...(options.repairBytesPerS === undefined ? {} : { bytesPerS: options.repairBytesPerS }),
+    });
+    const { store, machine, admission } = options;
+    const repair = new Repair({
+      ...policy,
+      membership,
+      remembered,
+      store,
+      transport,
+      clock,
+      random,
+      log,
+      mayMove: (sizeBytes, signal) => pace.mayMove(sizeBytes, signal),
+    });
+    const { replicas } = policy;
+    ready(
+      handlersOf({ membership, store, transport, machine, clock, admission, replication, repair, replicas }),
+    );
+    const node: Node = new Node(options, policy, {
+      listener,
+      pool,
+      remembered,
+      replication,
+      repair,
+      membership,
+    });
     return node;
   }
 
@@ -234,9 +283,10 @@ export class Node {
    */
   async enter(entries: readonly Endpoint[]): Promise<void> {
     try {
-      await this.#join(entries);
+      if (this.#options.pointers === undefined) await joinRing(this.#entrance, entries);
+      else this.membership.beAt(this.#options.pointers);
       this.#upkeep.start();
-      await this.#untilTakenIn(entries);
+      await untilTakenIn(this.#entrance, entries);
       // Not only in a moment: whoever has said that it is in the ring finds back to it, and knows how large it is.
       await this.#remember();
     } catch (error) {
@@ -246,34 +296,75 @@ export class Node {
     }
   }
 
+  get #entrance(): EntranceOptions {
+    return { ...this.#options, membership: this.membership, remembered: this.#remembered };
+  }
+
   get self(): PeerRef {
     return this.membership.state.self;
   }
 
   status(): NodeStatus {
-    const { blocks, records, bytes, capacityBytes, damaged } = this.#options.store.stats();
-    const keys = blocks + records;
+    const { blocks, records, ...stats } = this.#options.store.stats();
     return {
       ...this.membership.state,
       fingers: this.membership.fingers,
-      keys,
-      bytes,
-      capacityBytes,
-      damaged,
-      keysShort: this.#replication.keysShort(keys),
+      keys: blocks + records,
+      ...stats,
       replicas: this.#policy.replicas,
+      isLeaving: this.membership.hasDeparted,
       pool: this.#pool.status(),
     };
   }
 
+  /** How far from safe the keys are that this peer is responsible for, and what is done about it. */
+  repairStatus(): Promise<RepairStatus> {
+    return this.#repair.status();
+  }
+
+  /** How far the reading of everything has come; undefined before it began. */
+  get scrubProgress(): ScrubProgress | undefined {
+    return this.#scrubber.progress;
+  }
+
+  /**
+   * Leaves the ring for good: tells the neighbours, hands everything over that this peer holds, and resolves when others
+   * have it all. From then on it only waits to be stopped.
+   * @throws PeerStoreError UNREACHABLE when there is nobody to hand it to, CANCELLED when it is stopped first.
+   */
+  drain(): Promise<void> {
+    // Asked twice at a time, it is one and the same.
+    this.#draining ??= this.#drain().finally(() => {
+      this.#draining = undefined;
+    });
+    return this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    if (this.membership.state.successors.length === 0)
+      throw new PeerStoreError('UNREACHABLE', 'this peer is alone: there is nobody to hand anything over to');
+    // A round of repair may take a while: until it is over, this peer looks after the ring like everybody.
+    await this.#upkeep.stopRepairing();
+    await this.#upkeep.stop();
+    await this.membership.departForGood();
+    await drain({
+      ...this.#options,
+      repair: this.#repair,
+      trash: this.#trash,
+      signal: this.#stopping.signal,
+    });
+  }
+
   /** Finishes what is in hand, tells the neighbours, and closes. The store stays open: it is the caller's. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await this.#endUpkeep();
-    await this.membership.leave();
+    if (this.membership.hasJoined) await this.membership.leave();
     await this.#shutDown();
   }
 
   async #endUpkeep(): Promise<void> {
+    this.#repair.end();
     await Promise.all([this.membership.end(), this.#upkeep.stop()]);
   }
 
@@ -298,86 +389,5 @@ export class Node {
         },
       );
     }
-  }
-
-  async #join(entries: readonly Endpoint[]): Promise<void> {
-    if (this.#options.pointers !== undefined) {
-      this.membership.beAt(this.#options.pointers);
-      return;
-    }
-    if (entries.length > 0) {
-      await this.membership.join(entries, limits.joinPatienceMs);
-      return;
-    }
-    const remembered = this.#remembered.all();
-    if (remembered.length > 0) {
-      try {
-        // Peers that all come back at once, after a power cut, do not all lose patience at once: the first one to do so
-        // is the ring that the others join.
-        const patienceMs = jittered(this.#options.random, limits.rejoinPatienceMs, 0.5);
-        await this.membership.join(remembered, patienceMs);
-        return;
-      } catch (error) {
-        this.#options.log.warn(
-          'none of the remembered peers can be reached; this peer serves alone and goes on looking for them',
-          { remembered: remembered.length, error: messageOf(error) },
-        );
-      }
-    }
-    this.membership.beInside();
-  }
-
-  async #untilTakenIn(entries: readonly Endpoint[]): Promise<void> {
-    const { clock, log } = this.#options;
-    const since = clock.monotonicMs();
-    let triedAtMs = since;
-    await this.membership.stabilize();
-    while (!(await this.membership.isTakenIn())) {
-      if (clock.monotonicMs() - since > takenInMs) {
-        log.warn('the ring has not taken this peer in yet; it serves all the same', {
-          id: shortId(this.self.id),
-        });
-        this.membership.beInside();
-        return;
-      }
-      if (clock.monotonicMs() - triedAtMs > joinAnewMs) {
-        await this.membership.joinAnew(entries);
-        triedAtMs = clock.monotonicMs();
-      }
-      await sleep(clock, takenInPollMs);
-    }
-  }
-
-  #handlers(): Handlers {
-    const { store, transport, machine, admission } = this.#options;
-    const { membership } = this;
-    const spreading = { store, transport, machine, replication: this.#replication };
-    return {
-      ping: pingHandler,
-      successor: successorHandler(membership),
-      predecessor: predecessorHandler(membership),
-      successorList: successorListHandler(membership),
-      notify: notifyHandler(membership),
-      announce: announceHandler(membership),
-      introduce: introduceHandler(membership),
-      probe: probeHandler(membership),
-      knownPeers: knownPeersHandler(membership),
-      fingerTable: fingerTableHandler(membership),
-      leave: leaveHandler(membership),
-      postBlock: postBlockHandler(spreading),
-      getBlock: getBlockHandler(store),
-      hasBlocks: hasBlocksHandler(spreading),
-      deleteBlock: deleteBlockHandler(spreading),
-      postRecord: postRecordHandler(spreading),
-      getRecord: getRecordHandler(store),
-      deleteRecord: deleteRecordHandler(spreading),
-      enroll: enrollHandler(membership, admission),
-      status: statusHandler({
-        membership,
-        store,
-        replication: this.#replication,
-        replicas: this.#policy.replicas,
-      }),
-    };
   }
 }

@@ -21,6 +21,7 @@ export class Pointers {
   #isAsking = false;
   #hasJoined = false;
   #isInside = false;
+  #hasLeft = false;
 
   /** @param onChange told of every change */
   constructor(self: PeerRef, onChange: (before: RingState, after: RingState) => void) {
@@ -36,6 +37,11 @@ export class Pointers {
   /** Whether this peer has pointers that others may ask for. */
   get hasJoined(): boolean {
     return this.#hasJoined;
+  }
+
+  /** Whether this peer has left for good. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   /** Whether this peer is known to be part of a ring, be it a ring of one. */
@@ -68,6 +74,13 @@ export class Pointers {
   withdraw(): void {
     this.become(aloneState(this.#state.self));
     this.#hasJoined = false;
+  }
+
+  /** It has left: nobody is to ask for its pointers, which say where the ring is to be found. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#hasJoined = false;
+    this.#isInside = false;
   }
 
   /** From now on this peer is part of a ring. */

@@ -78,6 +78,11 @@ export class WorkerPool {
     }
   }
 
+  /** Whether users are being served. */
+  get isServing(): boolean {
+    return this.#lanes.client.queue.pending > 0;
+  }
+
   /** What is in hand in the data lanes. */
   status(): PoolStatus {
     const { replica, client } = this.#lanes;

@@ -5,6 +5,9 @@
  *
  * Whoever has called or answered is proved to be who it is; whom others name is hearsay. Hearsay never displaces a proved
  * entry, nor says where one is, so that a neighbour that invents peers cannot cut this one off from the ring.
+ *
+ * In a ring that is smaller than a list, one peer may be the only one that is there and knows the others: whoever comes in
+ * is told of those, so that they find each other when that one is lost for good.
  */
 import type { Clock } from '../base/clock.js';
 import { boolean, integer, list, optional, packValue, struct, unpackValue } from '../base/codec.js';
@@ -16,6 +19,7 @@ import type { Random } from '../base/random.js';
 import type { Id } from '../ring/identifier.js';
 import type { PeerRef } from '../ring/peer.js';
 import { peerCodec } from '../ring/peer-codec.js';
+import type { RingState } from '../ring/state.js';
 
 /** Where the list is kept between runs. */
 export interface PeerMemory {
@@ -39,6 +43,8 @@ interface Entry {
    * is only what this is told in on disk. -Infinity once it has left in good order.
    */
   readonly seenAtMs: number;
+  /** When it left in good order, if it has: on the same clock. */
+  readonly leftAtMs?: number;
 }
 
 const fileCodec = struct({
@@ -81,12 +87,12 @@ export class RememberedPeers {
   readonly #self: Id;
   readonly #clock: Clock;
   readonly #memory: PeerMemory;
-  readonly #peers = new Map<Id, Entry>();
+  #peers = new Map<Id, Entry>();
   readonly #onChange: () => void;
   #changed = false;
   #savedAtMs = 0;
   /** Those that were noted last, and when: a quiet ring has the same ones noted all the time. */
-  #noted: { readonly peers: Iterable<PeerRef>; readonly atMs: number } | undefined;
+  #noted: { readonly state: RingState; readonly atMs: number } | undefined;
 
   /** @param onChange called when there is something to save */
   constructor(self: Id, clock: Clock, memory: PeerMemory, onChange: () => void = () => undefined) {
@@ -137,8 +143,6 @@ export class RememberedPeers {
    */
   see(peers: Iterable<PeerRef>, isProved: (id: Id) => boolean = () => true): void {
     const seenAtMs = this.#clock.monotonicMs();
-    if (this.#noted?.peers === peers && seenAtMs - this.#noted.atMs < preciseMs) return;
-    this.#noted = { peers, atMs: seenAtMs };
     for (const peer of peers) {
       if (peer.id === this.#self) continue;
       const before = this.#peers.get(peer.id);
@@ -155,6 +159,38 @@ export class RememberedPeers {
     this.#forgetSome(() => true);
   }
 
+  /** Notes whom the own pointers name: see {@link see}. */
+  seeAround(state: RingState, isProved: (id: Id) => boolean): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#noted?.state === state && nowMs - this.#noted.atMs < preciseMs) return;
+    const { predecessor, successors } = state;
+    this.see(predecessor === null ? successors : [predecessor, ...successors], isProved);
+    this.#noted = { state, atMs: nowMs };
+  }
+
+  /** Notes peers that others remember: they count for nothing, and may be a way back to the ring. */
+  hearOf(peers: readonly PeerRef[]): void {
+    const isNew = ({ id }: PeerRef): boolean => id !== this.#self && !this.#peers.has(id);
+    const heard = peers
+      .filter(isNew)
+      .map((peer): [Id, Entry] => [peer.id, { peer, seenAtMs: -Infinity, isHearsay: true }]);
+    if (heard.length === 0) return;
+    // The first ones: they are asked last, and forgotten before anybody who was seen.
+    this.#peers = new Map([...heard, ...this.#peers]);
+    this.#forgetSome((entry) => entry.isHearsay);
+    this.#change();
+  }
+
+  /** Those that some pointers do not name, at most `count`: who is proved first, and of those who was seen last. */
+  absentFrom({ predecessor, successors }: RingState, count: number): readonly PeerRef[] {
+    const present = new Set([predecessor?.id, ...successors.map(({ id }) => id)]);
+    const absent = [...this.#peers.values()].reverse().filter(({ peer }) => !present.has(peer.id));
+    const proved = absent.filter(({ isHearsay }) => !isHearsay);
+    return [...proved, ...absent.filter(({ isHearsay }) => isHearsay)]
+      .slice(0, count)
+      .map(({ peer }) => peer);
+  }
+
   /** Where there are too many, the oldest of a kind go. */
   #forgetSome(isOfKind: (entry: Entry) => boolean): void {
     for (const [id, entry] of this.#peers) {
@@ -163,11 +199,15 @@ export class RememberedPeers {
     }
   }
 
-  /** Notes that a peer said goodbye: it does not count as one of the ring's, and may still be the way back to it. */
-  left(id: Id): void {
+  /**
+   * Notes that a peer said goodbye: it does not count as one of the ring's, and may still be the way back to it.
+   * @param isForGood whether nobody is to wait for it
+   */
+  left(id: Id, isForGood = false): void {
     const entry = this.#peers.get(id);
     if (entry === undefined) return;
-    this.#peers.set(id, { ...entry, seenAtMs: -Infinity });
+    const leftAtMs = isForGood ? -Infinity : this.#clock.monotonicMs();
+    this.#peers.set(id, { ...entry, seenAtMs: -Infinity, leftAtMs });
     this.#noted = undefined;
     this.#change();
   }
@@ -191,6 +231,18 @@ export class RememberedPeers {
       if (seenAtMs >= sinceMs) machines.add(peer.machine);
     }
     return machines;
+  }
+
+  /**
+   * The peers that were part of the ring not longer than `withinMs` ago, those included that have left in good order; none
+   * that are known by the word of others alone.
+   */
+  seenWithin(withinMs: number): readonly PeerRef[] {
+    const sinceMs = this.#clock.monotonicMs() - withinMs;
+    return [...this.#peers.values()]
+      .filter(({ isHearsay }) => !isHearsay)
+      .filter(({ seenAtMs, leftAtMs = seenAtMs }) => Math.max(seenAtMs, leftAtMs) >= sinceMs)
+      .map(({ peer }) => peer);
   }
 
   #change(): void {

@@ -27,6 +27,8 @@ export interface ReplicationOptions {
   readonly replicas: number;
   /** How long a machine that is not seen still counts as one of the ring's. */
   readonly rosterMs: number;
+  /** Told when a holder has not done what it should have: it is owed that. */
+  readonly onOwed: () => void;
 }
 
 /** What came of doing something at the holders. */
@@ -56,28 +58,29 @@ export class Replication {
     return Math.min(replicas, machines.size);
   }
 
-  /**
-   * How many of the keys held here have fewer copies than the policy asks for, as far as can be told from the number
-   * of machines within reach.
-   */
-  keysShort(keysHeld: number): number {
-    const { self, successors, predecessor } = this.#options.membership.state;
-    const machines = new Set(
-      [self, ...successors, ...(predecessor === null ? [] : [predecessor])].map((peer) => peer.machine),
-    );
-    return machines.size < this.#options.replicas ? keysHeld : 0;
+  /** Who is to hold the keys of this peer, itself the first, and as many behind those. */
+  get holdersAndThoseBehind(): readonly PeerRef[] {
+    const { self, successors } = this.#options.membership.state;
+    return holderOrder([self, ...successors]).slice(0, 2 * this.wantedCopies);
   }
 
   /**
    * Checks that a key belongs to this peer, so that a value is not put where nobody looks for it.
-   * @throws PeerStoreError NOT_RESPONSIBLE, or UNSETTLED while this peer is outside the ring.
+   * @throws PeerStoreError NOT_RESPONSIBLE, or UNSETTLED while this peer is outside the ring, or does not know where its
+   *   keys begin.
    */
   requireResponsible(key: Id): void {
     const { membership } = this.#options;
     const { self, predecessor, successors } = membership.insideState;
-    // Where the predecessor is not known, nobody can tell how far back our keys go; but not to those of the successors.
-    const from = predecessor ?? successors.at(-1);
-    if (from === undefined || inHalfOpen(from.id, key, self.id)) return;
+    if (predecessor === null) {
+      if (successors.length === 0) return;
+      throw new PeerStoreError(
+        'UNSETTLED',
+        'this peer has just lost the one before it, and does not know yet where its keys begin',
+        { retryAfterMs: notResponsibleRetryMs },
+      );
+    }
+    if (inHalfOpen(predecessor.id, key, self.id)) return;
     membership.doubtPredecessor();
     throw new PeerStoreError(
       'NOT_RESPONSIBLE',
@@ -86,6 +89,15 @@ export class Replication {
         retryAfterMs: notResponsibleRetryMs,
       },
     );
+  }
+
+  /**
+   * Checks that this peer may be counted on to keep something new, where another one passes it on.
+   * @throws PeerStoreError UNSETTLED when it is leaving the ring for good.
+   */
+  requireStaying(): void {
+    if (this.#options.membership.hasDeparted)
+      throw new PeerStoreError('UNSETTLED', 'this peer is leaving the ring for good, and keeps nothing new');
   }
 
   /**
@@ -149,11 +161,13 @@ export class Replication {
         isEnough: (answers) => isEnough(answers, majority),
         onSettled,
         signal,
-        onFailure: ({ address }, error) =>
+        onFailure: ({ address }, error) => {
+          this.#options.onOwed();
           this.#options.log.debug(`${what} failed at a holder`, {
             holder: address,
             error: messageOf(error),
-          }),
+          });
+        },
       });
       return { done, majority };
     } catch (error) {

@@ -38,6 +38,8 @@ export interface StabilizerOptions {
   readonly liveness: Liveness;
   /** Told of peers in the list that the first successor does not name: they may be dead. */
   readonly onUnconfirmed: (peers: readonly PeerRef[]) => void;
+  /** Told of peers that were found dead here, and that somebody names: they may have come back. */
+  readonly onNamedAgain: (peers: readonly PeerRef[]) => void;
   /** Every peer in the list is dead, and there were more in the ring. */
   readonly onLost: () => void;
   /** Ends every question. */
@@ -119,23 +121,22 @@ export class Stabilizer {
       return;
     }
     if (await this.#options.liveness.lives(before)) return;
-    await this.#pointers.take(() => {
-      const state = this.#pointers.now;
-      this.#pointers.become(
-        isSamePeer(state.predecessor, before)
-          ? steps.rectifyAfterPing(state, candidate, listLength)
-          : (steps.rectify(state, candidate, listLength) ?? state),
-      );
-    });
+    await this.#forgetPredecessor(before);
+    // Meanwhile somebody may have come between the candidate and us: it is to look again, and says so if not.
+    await this.announce(candidate);
   }
 
   /** Asks the predecessor whether it lives, and forgets it when it does not. */
   async checkPredecessor(): Promise<void> {
     const { predecessor } = this.#pointers.now;
     if (predecessor === null || (await this.#options.liveness.lives(predecessor))) return;
-    await this.#pointers.take(() => {
+    await this.#forgetPredecessor(predecessor);
+  }
+
+  #forgetPredecessor(dead: PeerRef): Promise<void> {
+    return this.#pointers.take(() => {
       const state = this.#pointers.now;
-      if (isSamePeer(state.predecessor, predecessor)) this.#pointers.become(steps.forgetPredecessor(state));
+      if (isSamePeer(state.predecessor, dead)) this.#pointers.become(steps.forgetPredecessor(state));
     });
   }
 
@@ -328,13 +329,16 @@ export class Stabilizer {
 
   /**
    * In a small ring everybody finds out about the dead, each at its own time, and keeps who is in its list until then: it
-   * does not take them in again from those who have not found out yet.
+   * does not take them in again from those who have not found out yet, unless they answer.
    */
   #withoutDead(from: Neighbourhood): Neighbourhood {
     if (!seesWholeRing(this.#pointers.now)) return from;
-    const { liveness } = this.#options;
-    const isKept = (peer: PeerRef): boolean => !liveness.isInDoubt(peer) || liveness.isVouchedFor(peer);
-    return { ...from, successors: from.successors.filter(isKept) };
+    const { liveness, onNamedAgain } = this.#options;
+    const isDead = (peer: PeerRef): boolean => liveness.isInDoubt(peer) && !liveness.isVouchedFor(peer);
+    const dead = from.successors.filter(isDead);
+    if (dead.length === 0) return from;
+    onNamedAgain(dead);
+    return { ...from, successors: from.successors.filter((peer) => !dead.includes(peer)) };
   }
 
   #apply({ state, next }: steps.Step): steps.Next {

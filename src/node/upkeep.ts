@@ -8,6 +8,8 @@ import { isSameList } from '../ring/successor-list.js';
 import type { Membership } from './membership.js';
 import { type Interval, jitterShare, Periodic, type PeriodicOptions } from './periodic.js';
 import type { RememberedPeers } from './remembered-peers.js';
+import type { Repair } from './repair/repair.js';
+import type { Scrubber } from './repair/scrubber.js';
 
 /** How often a peer looks after the ring and itself. */
 export interface UpkeepIntervals {
@@ -16,6 +18,8 @@ export interface UpkeepIntervals {
   readonly lookAround: Interval;
   readonly announce: Interval;
   readonly remember: Interval;
+  readonly repair: Interval;
+  readonly scrub: Interval;
   readonly emptyTrash: Interval;
 }
 
@@ -28,8 +32,29 @@ export const defaultIntervals: UpkeepIntervals = {
   // Changes that come close together are told together.
   announce: { shortestMs: 20, longestMs: Infinity },
   remember: { shortestMs: 500, longestMs: Infinity },
-  emptyTrash: { shortestMs: 3_600_000, longestMs: 3_600_000 },
+  // In a quiet ring: a question to each holder of the same keys.
+  repair: { shortestMs: 2_000, longestMs: 60_000 },
+  scrub: { shortestMs: 60_000, longestMs: 60_000 },
+  // Soon after the start: a peer that never runs for an hour empties its trash, too.
+  emptyTrash: { shortestMs: 60_000, longestMs: 3_600_000 },
 };
+
+/** Rounds of the scrub in the time in which everything is to be read, at least. */
+const scrubRoundsMin = 20;
+
+/** What a policy makes of the intervals: what it wants soon is looked after often. */
+export function intervalsFor(
+  { repairAfterMs, scrubEveryMs }: { readonly repairAfterMs: number; readonly scrubEveryMs: number },
+  intervals: UpkeepIntervals,
+): UpkeepIntervals {
+  const { shortestMs, longestMs } = intervals.repair;
+  const scrubMs = Math.min(intervals.scrub.longestMs, scrubEveryMs / scrubRoundsMin);
+  return {
+    ...intervals,
+    repair: { shortestMs, longestMs: Math.min(longestMs, Math.max(shortestMs, repairAfterMs)) },
+    scrub: { shortestMs: scrubMs, longestMs: scrubMs },
+  };
+}
 
 /**
  * The longest time, in milliseconds, that lies between two questions of a peer to its first successor when all is well:
@@ -43,6 +68,8 @@ export interface UpkeepOptions extends PeriodicOptions {
   readonly intervals: UpkeepIntervals;
   readonly membership: Membership;
   readonly remembered: RememberedPeers;
+  readonly repair: Pick<Repair, 'round'>;
+  readonly scrubber: Pick<Scrubber, 'round'>;
   readonly emptyTrash: () => Promise<unknown>;
 }
 
@@ -52,9 +79,19 @@ export class Upkeep {
   readonly #lookingAround: Periodic;
   readonly #announcing: Periodic;
   readonly #remembering: Periodic;
+  readonly #repairing: Periodic;
+  readonly #scrubbing: Periodic;
   readonly #emptyingTrash: Periodic;
 
-  constructor({ intervals, membership, remembered, emptyTrash, ...options }: UpkeepOptions) {
+  constructor({
+    intervals,
+    membership,
+    remembered,
+    repair,
+    scrubber,
+    emptyTrash,
+    ...options
+  }: UpkeepOptions) {
     const every = (name: string, interval: Interval, round: () => Promise<boolean>): Periodic =>
       new Periodic(options, name, interval, round);
     this.#stabilizing = every('stabilizing', intervals.stabilize, () => membership.stabilize());
@@ -70,6 +107,8 @@ export class Upkeep {
       await remembered.save();
       return false;
     });
+    this.#repairing = every('repairing', intervals.repair, () => repair.round());
+    this.#scrubbing = every('scrubbing', intervals.scrub, () => scrubber.round());
     this.#emptyingTrash = every('emptying the trash', intervals.emptyTrash, async () => {
       await emptyTrash();
       return false;
@@ -78,6 +117,11 @@ export class Upkeep {
 
   start(): void {
     for (const periodic of this.#all()) periodic.start();
+  }
+
+  /** Ends what is done for the copies, and waits for the rounds that are under way. */
+  async stopRepairing(): Promise<void> {
+    await Promise.all([this.#repairing.stop(), this.#scrubbing.stop()]);
   }
 
   /** Ends all of it, and waits for the rounds that are under way. */
@@ -91,12 +135,20 @@ export class Upkeep {
     // The predecessor's list is this peer and then as much of ours as there is room for: one entry less.
     const shown = ({ successors }: RingState) => successors.slice(0, limits.successorListLength - 1);
     if (!isSameList(shown(before), shown(after))) this.#announcing.wake();
+    const holders = ({ successors }: RingState) => successors.slice(0, limits.replicasMax);
+    const isSameArc = before.predecessor?.id === after.predecessor?.id;
+    if (!isSameArc || !isSameList(holders(before), holders(after))) this.#repairing.wake();
   }
 
   /** A neighbour was found dead: what else pointed to it is to be mended, and perhaps the network was cut in two. */
   neighbourGone(): void {
     this.#fixingFingers.wake();
     this.#lookingAround.wake();
+  }
+
+  /** Copies are missing. */
+  copiesMissing(): void {
+    this.#repairing.wake();
   }
 
   /** The remembered peers have changed. */
@@ -111,6 +163,8 @@ export class Upkeep {
       this.#lookingAround,
       this.#announcing,
       this.#remembering,
+      this.#repairing,
+      this.#scrubbing,
       this.#emptyingTrash,
     ];
   }

@@ -50,15 +50,24 @@ export function hashToId(...parts: readonly Uint8Array[]): Id {
   return toHex(sha256(...parts)) as Id;
 }
 
+/** An identifier as the number that it is. */
+export function idToNumber(id: Id): bigint {
+  return BigInt(`0x${id}`);
+}
+
+/** The identifier of a number, of its lowest 256 bits. */
+export function idFromNumber(number: bigint): Id {
+  return BigInt.asUintN(idBits, number).toString(16).padStart(64, '0') as Id;
+}
+
 /** The identifier 2^power steps clockwise: where the finger of that power begins. */
 export function idPlusPowerOfTwo(id: Id, power: number): Id {
-  const sum = (BigInt(`0x${id}`) + (1n << BigInt(power))) & ((1n << BigInt(idBits)) - 1n);
-  return sum.toString(16).padStart(64, '0') as Id;
+  return idFromNumber(idToNumber(id) + (1n << BigInt(power)));
 }
 
 /** How many bits the distance from one identifier to another has, clockwise: 0 for the same one, 256 for half a turn and more. */
 export function distanceBits(from: Id, to: Id): number {
-  const distance = (BigInt(`0x${to}`) - BigInt(`0x${from}`)) & ((1n << BigInt(idBits)) - 1n);
+  const distance = BigInt.asUintN(idBits, idToNumber(to) - idToNumber(from));
   return distance === 0n ? 0 : distance.toString(2).length;
 }
 

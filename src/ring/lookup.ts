@@ -3,7 +3,7 @@
  * one question and not the lookup. lookup-plan.ts decides whom to ask; here the questions are asked, along one path or
  * along two.
  */
-import { assert, hasCode, PeerStoreError } from '../base/errors.js';
+import { assert, hasCode, isFailure, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { type Id, shortId } from './identifier.js';
 import { between } from './interval.js';
@@ -146,7 +146,7 @@ class Path {
       this.hops += 1;
       return found && peers[0]?.id === peer.id;
     } catch (error) {
-      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
+      if (!isFailure(error)) throw error;
       this.failures += 1;
       return false;
     }
@@ -165,7 +165,7 @@ class Path {
       this.#plan.answered(peer, step);
       return undefined;
     } catch (error) {
-      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
+      if (!isFailure(error)) throw error;
       if (purpose !== 'check') this.failures += 1;
       // Who is busy, or on its way in, lives.
       if (hasCode(error, 'BUSY', 'UNSETTLED')) this.#plan.cannotSay(peer);

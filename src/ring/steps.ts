@@ -97,7 +97,9 @@ export function stabilizeFromPredecessorWithoutAnswer(state: RingState): Step {
 
 /**
  * rectify, first half, on a notify from `candidate`: adopts it when it is nearer than the predecessor, or there is none.
- * @returns undefined when the present predecessor has to be asked first whether it lives (then {@link rectifyAfterPing}).
+ * @returns undefined when the present predecessor has to be asked first whether it lives. If it does not,
+ *   it is forgotten, and the candidate asked to say it again: its word has grown old meanwhile, and somebody may have come
+ *   in between.
  */
 export function rectify(state: RingState, candidate: PeerRef, length: number): RingState | undefined {
   if (candidate.id === state.self.id) return state;
@@ -106,12 +108,6 @@ export function rectify(state: RingState, candidate: PeerRef, length: number): R
   // The same peer again may have moved to another address.
   if (!isNearer && predecessor.id !== candidate.id) return undefined;
   return seesWholeRing(state) ? takeIn(state, candidate, length) : { ...state, predecessor: candidate };
-}
-
-/** rectify, second half: the predecessor is dead, so the one that notified replaces it, unless a nearer one is known. */
-export function rectifyAfterPing(state: RingState, candidate: PeerRef, length: number): RingState {
-  const next = forgetPredecessor(state);
-  return rectify(next, candidate, length) ?? next;
 }
 
 /** The predecessor was found dead. Who sees the whole ring knows the one before it; else somebody has to offer. */

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 
 import { type Id, hashToId } from '../ring/identifier.js';
-import { type DiskFiles, Shelf } from './disk-files.js';
+import { type DiskFiles, type SetAside, Shelf } from './disk-files.js';
 
 export class BlockFiles {
   readonly held: Shelf;
@@ -23,22 +23,22 @@ export class BlockFiles {
   }
 
   /** Keeps a block's bytes, durably. */
-  write(id: Id, bytes: Uint8Array): Promise<void> {
-    return this.#files.write(this.held.pathOf(id), bytes);
+  write(id: Id, bytes: Uint8Array, shelf: Shelf = this.held): Promise<void> {
+    return this.#files.write(shelf.pathOf(id), bytes);
   }
 
-  /** A part of a held block: shorter than asked for when the file is, undefined when there is none. */
-  read(id: Id, offset: number, length: number): Promise<Uint8Array | undefined> {
-    return this.#files.read(this.held.pathOf(id), offset, length);
+  /** A part of a block: shorter than asked for when the file is, undefined when there is none. */
+  read(id: Id, offset: number, length: number, shelf: Shelf = this.held): Promise<Uint8Array | undefined> {
+    return this.#files.read(shelf.pathOf(id), offset, length);
   }
 
   /**
-   * A whole held block, checked.
+   * A whole block, checked.
    * @returns undefined when there is no file, or its bytes do not have this id.
    */
-  async readChecked(id: Id, sizeBytes: number): Promise<Uint8Array | undefined> {
+  async readChecked(id: Id, sizeBytes: number, shelf: Shelf = this.held): Promise<Uint8Array | undefined> {
     // One byte more than there should be: a file that grew is damaged, too.
-    const bytes = await this.read(id, 0, sizeBytes + 1);
+    const bytes = await this.read(id, 0, sizeBytes + 1, shelf);
     return bytes?.length === sizeBytes && hashToId(bytes) === id ? bytes : undefined;
   }
 
@@ -63,7 +63,7 @@ export class BlockFiles {
   }
 
   /** Puts a damaged file where nobody serves it. A file of this name from before is replaced. */
-  setAside(id: Id, shelf: Shelf = this.held): Promise<boolean> {
-    return this.#files.move(shelf.pathOf(id), join(this.#damagedPath, id));
+  setAside(id: Id, shelf: Shelf = this.held): Promise<SetAside> {
+    return this.#files.setAside(shelf.pathOf(id), join(this.#damagedPath, id));
   }
 }

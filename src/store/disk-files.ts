@@ -3,17 +3,19 @@
  * place; then the directory is synced, for a rename survives a power cut only after that. When the writing or the
  * first sync fails, the temporary file goes: nobody knows what of it is on disk.
  */
-import { constants, type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { constants, type FileHandle, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import PQueue from 'p-queue';
 
 import { toHex } from '../base/bytes.js';
 import { systemCode } from '../base/errors.js';
-import { syncDirectory } from '../base/files.js';
 import { limits } from '../base/limits.js';
 import type { Random } from '../base/random.js';
 import type { Id } from '../ring/identifier.js';
+import { isUnreadable } from './disk-errors.js';
+import type { DiskHealth } from './disk-health.js';
+import type { DiskSystem } from './disk-system.js';
 
 /** Permissions: what a peer keeps is nobody else's business. */
 export const directoryMode = 0o700;
@@ -26,18 +28,41 @@ export function isTemporaryName(name: string): boolean {
   return name.length === 2 * temporaryNameBytes && /^[0-9a-f]*$/.test(name);
 }
 
+/** What became of a damaged file; one that is stuck stays where it is, and the next start looks at it again. */
+export type SetAside = 'moved' | 'missing' | 'stuck';
+
+/** What to say of a value whose file was found damaged. */
+export const setAsideWords: Readonly<Record<SetAside, string>> = {
+  moved: 'was damaged on disk and is set aside',
+  missing: 'has lost its file',
+  stuck: 'was damaged on disk and cannot be moved',
+};
+
+export interface DiskFilesOptions {
+  /** An existing directory on the same file system as everything written. */
+  readonly temporaryPath: string;
+  readonly random: Random;
+  readonly system: DiskSystem;
+  /** Told of what comes of every operation. */
+  readonly health: DiskHealth;
+}
+
 /** The operations on files, with a bound on how many run at the same time. */
 export class DiskFiles {
   readonly #temporaryPath: string;
   readonly #random: Random;
+  readonly #system: DiskSystem;
+  readonly #health: DiskHealth;
   readonly #queue = new PQueue({ concurrency: limits.storeFileOperations });
-  readonly #syncs = new DirectorySyncs();
+  readonly #syncs: DirectorySyncs;
   readonly #made = new Set<string>();
 
-  /** @param temporaryPath an existing directory on the same file system as everything written */
-  constructor(temporaryPath: string, random: Random) {
+  constructor({ temporaryPath, random, system, health }: DiskFilesOptions) {
     this.#temporaryPath = temporaryPath;
     this.#random = random;
+    this.#system = system;
+    this.#health = health;
+    this.#syncs = new DirectorySyncs(system);
   }
 
   /**
@@ -45,42 +70,60 @@ export class DiskFiles {
    * one from before, or, should only the sync of the directory have failed, the new one, whole.
    */
   write(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#queue.add(async () => {
-      const temporary = join(this.#temporaryPath, toHex(this.#random.bytes(temporaryNameBytes)));
+    return this.#do(path, bytes.length, async () => {
+      const temporary = this.#temporaryName();
       try {
-        await writeNewFile(temporary, bytes);
+        await this.#writeNewFile(temporary, bytes);
         await this.#makeDirectory(dirname(path));
-        await rename(temporary, path);
+        await this.#system.rename(temporary, path);
       } catch (error) {
-        await removeIfThere(temporary);
+        await this.#removeIfThere(temporary);
         throw error;
       }
       await this.#syncs.sync(dirname(path));
+      this.#health.wrote(bytes.length);
+    });
+  }
+
+  /** Writes so many bytes, and lets go of them: whether that can be done is what counts. @throws the system's error. */
+  tryWriting(sizeBytes: number): Promise<void> {
+    const temporary = this.#temporaryName();
+    return this.#do(temporary, sizeBytes, async () => {
+      try {
+        await this.#writeNewFile(temporary, Buffer.alloc(sizeBytes));
+      } finally {
+        await this.#removeIfThere(temporary);
+      }
+      this.#health.wrote(sizeBytes);
     });
   }
 
   /**
    * Reads a part of a file.
-   * @returns fewer bytes when the file ends before, undefined when there is no file.
+   * @returns fewer bytes when the file ends before, undefined when there is no file, or this one cannot be read: a bad
+   * sector costs what lies there, and nothing else.
    */
   read(path: string, offset: number, length: number): Promise<Uint8Array | undefined> {
-    return this.#queue.add(() =>
+    return this.#do(path, 0, () =>
       absentAsUndefined(async () => {
-        const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+        const handle = await this.#system.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
         try {
           return await readPart(handle, offset, length);
         } finally {
           await handle.close();
         }
       }),
-    );
+    ).catch((error: unknown) => {
+      if (isUnreadable(error)) return undefined;
+      throw error;
+    });
   }
 
   /** A file's size and time of change, undefined when there is none. */
   stat(path: string): Promise<{ sizeBytes: number; changedAtMs: number } | undefined> {
-    return this.#queue.add(() =>
+    return this.#do(path, 0, () =>
       absentAsUndefined(async () => {
-        const { size, mtimeMs } = await stat(path);
+        const { size, mtimeMs } = await this.#system.stat(path);
         return { sizeBytes: size, changedAtMs: Math.floor(mtimeMs) };
       }),
     );
@@ -88,10 +131,10 @@ export class DiskFiles {
 
   /** Moves a file, durably at its new place. @returns whether it was there. */
   async move(from: string, to: string): Promise<boolean> {
-    const moved = await this.#queue.add(() =>
+    const moved = await this.#do(from, 0, () =>
       absentAsUndefined(async () => {
         await this.#makeDirectory(dirname(to));
-        await rename(from, to);
+        await this.#system.rename(from, to);
         await this.#syncs.sync(dirname(to));
         return true;
       }),
@@ -99,14 +142,56 @@ export class DiskFiles {
     return moved === true;
   }
 
+  /** Moves a damaged file out of the way. The disk that cannot read it may not be able to move it either. */
+  async setAside(from: string, to: string): Promise<SetAside> {
+    try {
+      return (await this.move(from, to)) ? 'moved' : 'missing';
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      return 'stuck';
+    }
+  }
+
   /** Removes a file; nothing happens when it is not there. */
   remove(path: string): Promise<void> {
-    return this.#queue.add(() => removeIfThere(path));
+    return this.#do(path, 0, () => this.#removeIfThere(path));
+  }
+
+  /** Every operation goes through here: some at a time, and what the disk makes of it is noted. */
+  #do<T>(path: string, sizeBytes: number, work: () => Promise<T>): Promise<T> {
+    return this.#queue.add(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        this.#health.failed({ error, path, sizeBytes });
+        throw error;
+      }
+    });
+  }
+
+  #temporaryName(): string {
+    return join(this.#temporaryPath, toHex(this.#random.bytes(temporaryNameBytes)));
+  }
+
+  async #writeNewFile(path: string, bytes: Uint8Array): Promise<void> {
+    const handle = await this.#system.open(path, 'wx', fileMode);
+    try {
+      for (let done = 0; done < bytes.length;) {
+        done += (await handle.write(bytes, done, bytes.length - done, done)).bytesWritten;
+      }
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #removeIfThere(path: string): Promise<void> {
+    await absentAsUndefined(() => this.#system.unlink(path));
   }
 
   async #makeDirectory(path: string): Promise<void> {
     if (this.#made.has(path)) return;
-    await mkdir(path, { recursive: true, mode: directoryMode });
+    await this.#system.mkdir(path, { recursive: true, mode: directoryMode });
     await this.#syncs.sync(dirname(path));
     this.#made.add(path);
   }
@@ -139,7 +224,12 @@ export class Shelf {
 
 /** One sync of a directory serves everybody who asked for it before it began. */
 class DirectorySyncs {
+  readonly #system: DiskSystem;
   readonly #syncs = new Map<string, { running: Promise<void>; next: Promise<void> | undefined }>();
+
+  constructor(system: DiskSystem) {
+    this.#system = system;
+  }
 
   sync(path: string): Promise<void> {
     const now = this.#syncs.get(path);
@@ -149,7 +239,7 @@ class DirectorySyncs {
   }
 
   #begin(path: string): Promise<void> {
-    const running = syncDirectory(path);
+    const running = this.#system.syncDirectory(path);
     const entry = { running, next: undefined };
     this.#syncs.set(path, entry);
     const forget = (): void => {
@@ -157,18 +247,6 @@ class DirectorySyncs {
     };
     running.then(forget, forget);
     return running;
-  }
-}
-
-async function writeNewFile(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'wx', fileMode);
-  try {
-    for (let done = 0; done < bytes.length;) {
-      done += (await handle.write(bytes, done, bytes.length - done, done)).bytesWritten;
-    }
-    await handle.datasync();
-  } finally {
-    await handle.close();
   }
 }
 
@@ -181,10 +259,6 @@ async function readPart(handle: FileHandle, offset: number, length: number): Pro
     done += bytesRead;
   }
   return bytes.subarray(0, done);
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  await absentAsUndefined(() => unlink(path));
 }
 
 async function absentAsUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {

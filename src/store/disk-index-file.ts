@@ -14,10 +14,12 @@ import { directoryMode, fileMode } from './disk-files.js';
 export class IndexDirectory {
   readonly dataPath: string;
   readonly #markPath: string;
+  readonly #distrustPath: string;
 
   constructor(readonly path: string) {
     this.dataPath = join(path, 'data.mdb');
     this.#markPath = join(path, 'opening');
+    this.#distrustPath = join(path, 'distrusted');
   }
 
   /**
@@ -31,6 +33,7 @@ export class IndexDirectory {
     if (size === undefined) await this.#tryRoom();
     const attempts = (await sizeOfFile(this.#markPath)) ?? 0;
     await this.#mark(attempts + 1, size !== undefined);
+    if ((await sizeOfFile(this.#distrustPath)) !== undefined) return 'the disk failed while it was written';
     if (attempts >= limits.indexOpenAttempts) return `reading it ended the process ${attempts} times`;
     return lmdbFileProblem(this.dataPath);
   }
@@ -38,6 +41,14 @@ export class IndexDirectory {
   /** Says that the index was read to its end: the attempt did not kill us. */
   async isGood(): Promise<void> {
     await unlink(this.#markPath).catch(ignoreAbsent);
+  }
+
+  /**
+   * Says that the disk failed while the index was written: the next start makes it again from the files. A disk that does
+   * not take even this may have it all the same.
+   */
+  async distrust(): Promise<void> {
+    await writeFile(this.#distrustPath, '', { mode: fileMode }).catch(() => undefined);
   }
 
   /** Moves the whole index out of the way, replacing one that was moved before. */

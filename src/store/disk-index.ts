@@ -1,64 +1,45 @@
 /**
  * The index: what is known of each block, by id, in LMDB. Only what the files do not say is in it, so it can be made
- * again from them, except for the owners, which come back with their next touch.
+ * again from them, except for the owners, which come back with their next touch or from another holder, and for the
+ * tombstones of blocks whose bytes are gone, which come back from another holder only.
  *
  * Changes are committed in groups: while one commit is on its way to the disk, the changes that come in wait and go
  * together into the next. `overlappingSync` is off, so that LMDB's promise resolves after its data and its meta page
  * are synced, not before. Reads see what is committed, and nothing else.
+ *
+ * When the disk fails with an error of its medium while a group is committed, nobody knows what of the file is on it: nothing
+ * more is committed, and the next start makes the index again. What was committed before is read on.
  */
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { open, type RootDatabase } from 'lmdb';
 
-import { type Codec, integer, list, mapped, nullable, packValue, tuple, unpackValue } from '../base/codec.js';
+import { packValue, unpackValue } from '../base/codec.js';
 import { messageOf, PeerStoreError, systemCode } from '../base/errors.js';
-import { syncDirectory } from '../base/files.js';
 import { limits } from '../base/limits.js';
-import { lmdbFailure, LmdbRoom } from '../base/lmdb-file.js';
-import { type Id, idCodec, idFromBytes, idToBytes } from '../ring/identifier.js';
+import { lmdbFailure, LmdbRoom, newLmdbBytes } from '../base/lmdb-file.js';
+import { type Id, idFromBytes, idToBytes } from '../ring/identifier.js';
 import type { BlockEntry } from './block-entry.js';
-import { diskError } from './disk-errors.js';
+import { diskError, isMediumCode } from './disk-errors.js';
 import { fileMode } from './disk-files.js';
+import type { DiskHealth } from './disk-health.js';
+import { entryCodec } from './disk-index-entry.js';
 import type { IndexDirectory } from './disk-index-file.js';
-
-const entryVersion = 1;
-const timeMs = integer(0, Number.MAX_SAFE_INTEGER);
-
-type PackedEntry = [number, number, number, number, number | null, readonly Id[]];
-
-/** Version, size, stored, touched, trashed, owners. */
-const entryCodec: Codec<BlockEntry> = mapped(
-  tuple<PackedEntry>(
-    integer(entryVersion, entryVersion),
-    integer(0, limits.blockBytes),
-    timeMs,
-    timeMs,
-    nullable(timeMs),
-    list(idCodec, limits.ownersPerBlock),
-  ),
-  ([, sizeBytes, storedAtMs, touchedAtMs, trashedAtMs, owners]) => ({
-    sizeBytes,
-    storedAtMs,
-    touchedAtMs,
-    trashedAtMs,
-    owners,
-  }),
-  (entry): PackedEntry => [
-    entryVersion,
-    entry.sizeBytes,
-    entry.storedAtMs,
-    entry.touchedAtMs,
-    entry.trashedAtMs,
-    entry.owners,
-  ],
-);
+import type { DiskSystem } from './disk-system.js';
 
 /** A block's new entry; undefined takes it out of the index. */
 export interface IndexChange {
   readonly id: Id;
   readonly after: BlockEntry | undefined;
 }
+
+/** The errors of the system that LMDB gives by their numbers, as far as they differ in what is done about them. */
+const lmdbCodes: ReadonlyMap<unknown, string> = new Map([
+  [5, 'EIO'],
+  [28, 'ENOSPC'],
+  [30, 'EROFS'],
+]);
 
 /** Changes that wait for their commit. */
 interface Waiting {
@@ -81,21 +62,32 @@ export class IndexUnreadable extends PeerStoreError {
 export class DiskIndex {
   readonly #database: RootDatabase<Buffer, Uint8Array>;
   readonly #room: LmdbRoom;
-  readonly #path: string;
+  readonly #directory: IndexDirectory;
+  readonly #health: DiskHealth;
+  #lost: PeerStoreError | undefined;
   #waiting: Waiting[] = [];
   #committing: Promise<void> | undefined;
 
-  private constructor(database: RootDatabase<Buffer, Uint8Array>, room: LmdbRoom, path: string) {
+  private constructor(
+    database: RootDatabase<Buffer, Uint8Array>,
+    room: LmdbRoom,
+    directory: IndexDirectory,
+    health: DiskHealth,
+  ) {
     this.#database = database;
     this.#room = room;
-    this.#path = path;
+    this.#directory = directory;
+    this.#health = health;
   }
 
   /**
    * Opens the index, or makes an empty one. {@link IndexDirectory.prepare} comes first.
    * @throws IndexUnreadable
    */
-  static async open(directory: IndexDirectory): Promise<DiskIndex> {
+  static async open(
+    directory: IndexDirectory,
+    { system, health }: { readonly system: DiskSystem; readonly health: DiskHealth },
+  ): Promise<DiskIndex> {
     let database: RootDatabase<Buffer, Uint8Array>;
     try {
       database = open<Buffer, Uint8Array>({
@@ -111,8 +103,8 @@ export class DiskIndex {
       throw new IndexUnreadable(error);
     }
     for (const name of ['data.mdb', 'lock.mdb']) await chmod(join(directory.path, name), fileMode);
-    await syncDirectory(directory.path);
-    return new DiskIndex(database, await LmdbRoom.of(directory.dataPath), directory.path);
+    await system.syncDirectory(directory.path);
+    return new DiskIndex(database, await LmdbRoom.of(directory.dataPath, system.open), directory, health);
   }
 
   /** @throws IndexUnreadable when the entry is not one. */
@@ -167,7 +159,9 @@ export class DiskIndex {
     while (this.#waiting.length > 0) {
       const group = this.#takeGroup();
       try {
+        if (this.#lost !== undefined) throw this.#lost;
         await this.#commitGroup(group.flatMap(({ changes }) => changes));
+        this.#health.wrote(0);
         for (const { resolve } of group) resolve();
       } catch (error) {
         const failure = await this.#failureOf(error);
@@ -203,10 +197,20 @@ export class DiskIndex {
   }
 
   async #failureOf(error: unknown): Promise<PeerStoreError> {
+    if (this.#lost !== undefined) return this.#lost;
     const reason = await lmdbFailure(error);
     const number = reason instanceof Error && 'code' in reason ? reason.code : undefined;
-    const code = systemCode(reason) ?? (number === 28 ? 'ENOSPC' : number === 5 ? 'EIO' : 'EUNKNOWN');
-    return diskError(code, messageOf(reason), 'commit to the index', this.#path, reason);
+    const code = systemCode(reason) ?? lmdbCodes.get(number) ?? 'EUNKNOWN';
+    const { path } = this.#directory;
+    const failure = diskError(code, messageOf(reason), 'commit to the index', path, reason);
+    const isLost = isMediumCode(code);
+    const shown = Object.assign(new Error(messageOf(reason)), { code });
+    this.#health.failed({ error: shown, path, sizeBytes: newLmdbBytes, isSync: isLost });
+    if (isLost) {
+      this.#lost = failure;
+      await this.#directory.distrust();
+    }
+    return failure;
   }
 }
 

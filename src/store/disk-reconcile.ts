@@ -5,15 +5,16 @@
  * leaves few differences: a file whose entry was not committed yet, or a move to or from the trash that only one side
  * knows of. Listing the directories finds them without reading a single block, and finds what a person removed while
  * the peer was down; a file the index does not know is taken in when its bytes have its name. With an empty index that
- * is how all of it is made again. Sizes and bytes of known files are not looked at: reading them is, and the scrub.
+ * is how all of it is made again. A tombstone has no file; nor does what the trash was emptied of in the middle of a
+ * crash, which becomes one. Sizes and bytes of known files are not looked at: reading them is, and the scrub.
  */
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/log.js';
 import { limits } from '../base/limits.js';
 import { hashToId, type Id, parseId } from '../ring/identifier.js';
-import { type BlockEntry, newEntry } from './block-entry.js';
+import { type BlockEntry, hasBytes, isHeld, newEntry, removedEntry } from './block-entry.js';
 import type { BlockFiles } from './disk-blocks.js';
-import { type DiskFiles, Shelf } from './disk-files.js';
+import { type DiskFiles, setAsideWords, Shelf } from './disk-files.js';
 import type { DiskIndex, IndexChange } from './disk-index.js';
 import type { StoreTotals } from './totals.js';
 
@@ -69,8 +70,8 @@ async function reconcilePrefix(parts: ReconcileParts, prefix: string, findings: 
     await index.commit(changes.filter((change) => change !== undefined));
   }
   // Not from what was found: what is counted is what is in the index now.
-  for (const { entry } of index.entries(parseId(prefix.padEnd(64, '0')), prefix)) {
-    totals.changeBlock(undefined, entry);
+  for (const { id, entry } of index.entries(parseId(prefix.padEnd(64, '0')), prefix)) {
+    totals.changeBlock(id, undefined, entry);
   }
 }
 
@@ -82,41 +83,51 @@ async function settle(
   findings: Findings,
 ): Promise<IndexChange | undefined> {
   if (isHeldFile && isTrashFile) await blocks.remove(id, blocks.trashed);
-  if (entry === undefined) {
-    return takeIn({ blocks, ...parts }, id, isHeldFile ? blocks.held : blocks.trashed, findings);
+  const isThere = isHeldFile || isTrashFile;
+  if (!hasBytes(entry)) {
+    const shelf = isHeldFile ? blocks.held : blocks.trashed;
+    return isThere ? takeIn({ blocks, ...parts }, id, entry, shelf, findings) : undefined;
   }
-  if (!isHeldFile && !isTrashFile) {
+  if (!isThere && isHeld(entry)) {
     findings.dropped += 1;
     parts.log.warn('the file of a block is missing; the block is dropped', { id });
     return { id, after: undefined };
   }
-  const belongsInTrash = entry.trashedAtMs !== null;
-  if (belongsInTrash && isHeldFile) await blocks.moveToTrash(id);
-  else if (!belongsInTrash && !isHeldFile) await blocks.moveFromTrash(id);
-  else return undefined;
+  // The file goes before the entry follows: this is how a crash while the trash is emptied looks.
+  if (!isThere) return { id, after: removedEntry(entry, parts.clock.nowMs()) };
+  if (isHeld(entry) === isHeldFile) return undefined;
+  await (isHeld(entry) ? blocks.moveFromTrash(id) : blocks.moveToTrash(id));
   findings.moved += 1;
   return undefined;
 }
 
+/** Notes a file that the index knows nothing of, or only the tombstone. */
 async function takeIn(
   { files, blocks, clock, totals, log }: ReconcileParts,
   id: Id,
+  tombstone: BlockEntry | undefined,
   shelf: Shelf,
   findings: Findings,
 ): Promise<IndexChange | undefined> {
   // The bytes last: many wait here for their turn at the files, and none of them may hold a block while it waits.
   const file = await blocks.stat(id, shelf);
   const bytes = await files.read(shelf.pathOf(id), 0, limits.blockBytes + 1);
-  if (bytes === undefined || file === undefined) return undefined;
-  if (bytes.length > limits.blockBytes || hashToId(bytes) !== id) {
-    await blocks.setAside(id, shelf);
-    totals.countDamaged();
+  if (file === undefined) return undefined;
+  if (bytes === undefined || bytes.length > limits.blockBytes || hashToId(bytes) !== id) {
+    const found = await blocks.setAside(id, shelf);
+    totals.countDamaged(id, 'block');
     findings.damaged += 1;
-    log.warn('a file among the blocks does not have the bytes of its name and is set aside', { id });
+    log.warn(`a file among the blocks does not have the bytes of its name: it ${setAsideWords[found]}`, {
+      id,
+    });
     return undefined;
   }
   findings.takenIn += 1;
+  // Nobody owns what has a tombstone: its owners let go of it, and may still ask for it.
+  const isTrash = shelf === blocks.trashed || tombstone !== undefined;
+  if (isTrash && shelf === blocks.held) await blocks.moveToTrash(id);
   // In the trash its time begins anew: better a late end than an early one.
-  const trashedAtMs = shelf === blocks.trashed ? clock.nowMs() : null;
-  return { id, after: { ...newEntry(bytes.length, file.changedAtMs), trashedAtMs } };
+  const trashedAtMs = isTrash ? clock.nowMs() : null;
+  const ownerships = tombstone?.ownerships ?? [];
+  return { id, after: { ...newEntry(bytes.length, file.changedAtMs), ownerships, trashedAtMs } };
 }

@@ -5,12 +5,15 @@
  */
 import { join } from 'node:path';
 
+import { bytesEqual } from '../base/bytes.js';
 import { binary, integer, packValue, struct, unpackValue, type ValueOf } from '../base/codec.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { Logger } from '../base/log.js';
 import { hashToId, type Id, idCodec } from '../ring/identifier.js';
-import { type DiskFiles, Shelf } from './disk-files.js';
+import type { KeyRange } from '../ring/key-range.js';
+import { type DiskFiles, setAsideWords, Shelf } from './disk-files.js';
+import { recordDigest } from './items.js';
 import { isReplacement, type RecordEntry, recordEntryOf } from './record-rule.js';
 import { SortedIds } from './sorted-ids.js';
 import type { StoredRecord } from './store.js';
@@ -69,7 +72,7 @@ export class RecordFiles {
     const held = this.#entries.get(id);
     const offered = recordEntryOf(record);
     if (!isReplacement(id, held, offered)) return;
-    const giveBack = this.#totals.reserve(Math.max(0, offered.sizeBytes - (held?.sizeBytes ?? 0)));
+    const giveBack = this.#totals.reserve(offered.sizeBytes, held?.sizeBytes);
     try {
       await this.#files.write(
         this.#shelf.pathOf(id),
@@ -89,16 +92,37 @@ export class RecordFiles {
     if (!this.#entries.has(id)) return undefined;
     const record = await this.#read(id);
     if (record !== undefined) return record;
-    await this.#setAside(id);
-    throw new PeerStoreError(
-      'DAMAGED',
-      `record ${id} was damaged on disk and is set aside in ${this.#damagedPath}; another holder has it`,
-    );
+    throw new PeerStoreError('DAMAGED', `record ${id} ${await this.#setAside(id)}; another holder has it`);
   }
 
   /** The ids of the records held, in order, from `from` on, at most `limit`. */
   ids(from: Id, limit: number): readonly Id[] {
     return this.#ids.from(from, limit);
+  }
+
+  /** The ids of the records of a range, in order, at most `limit`. */
+  idsWithin(range: KeyRange, limit: number): readonly Id[] {
+    return this.#ids.within(range, limit);
+  }
+
+  /** Whether the file of a record is there. */
+  async hasFile(id: Id): Promise<boolean> {
+    return (await this.#files.stat(this.#shelf.pathOf(id))) !== undefined;
+  }
+
+  /** What is known of a record without reading it. */
+  entry(id: Id): RecordEntry | undefined {
+    return this.#entries.get(id);
+  }
+
+  /** As {@link Store.dropItem}, for a record; one call at a time for an id. */
+  async drop(id: Id, digest: Uint8Array): Promise<boolean> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return true;
+    if (!bytesEqual(recordDigest(id, entry), digest)) return false;
+    await this.#files.remove(this.#shelf.pathOf(id));
+    this.#note(id, undefined);
+    return true;
   }
 
   /** @returns undefined when there is no file, or it is not what was written. */
@@ -125,21 +149,17 @@ export class RecordFiles {
     if (record !== undefined) this.#note(id, recordEntryOf(record));
   }
 
-  async #setAside(id: Id): Promise<void> {
-    const isThere = await this.#files.move(this.#shelf.pathOf(id), join(this.#damagedPath, `record-${id}`));
+  /** @returns what to say of it. */
+  async #setAside(id: Id): Promise<string> {
+    const found = await this.#files.setAside(this.#shelf.pathOf(id), join(this.#damagedPath, `record-${id}`));
     this.#note(id, undefined);
-    this.#totals.countDamaged();
-    this.#log.warn(
-      isThere ? 'a record was damaged on disk and is set aside' : 'the file of a record is missing',
-      {
-        id,
-        directory: this.#damagedPath,
-      },
-    );
+    this.#totals.countDamaged(id, 'record');
+    this.#log.warn(`a record ${setAsideWords[found]}`, { id, directory: this.#damagedPath });
+    return setAsideWords[found];
   }
 
   #note(id: Id, entry: RecordEntry | undefined): void {
-    this.#totals.changeRecord(this.#entries.get(id)?.sizeBytes, entry?.sizeBytes);
+    this.#totals.changeRecord(id, this.#entries.get(id), entry);
     if (entry === undefined) {
       this.#entries.delete(id);
       this.#ids.delete(id);

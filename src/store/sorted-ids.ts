@@ -1,5 +1,6 @@
 /** A set of ids in order. Adding moves what lies behind: fine for tens of thousands, as records and simulators have. */
 import type { Id } from '../ring/identifier.js';
+import type { KeyRange } from '../ring/key-range.js';
 
 export class SortedIds {
   readonly #ids: Id[] = [];
@@ -18,6 +19,13 @@ export class SortedIds {
   from(from: Id, limit: number): readonly Id[] {
     const at = this.#placeOf(from);
     return this.#ids.slice(at, at + limit);
+  }
+
+  /** The ids of a range, at most `limit`. */
+  within({ first, last }: KeyRange, limit: number): readonly Id[] {
+    const end = this.#placeOf(last);
+    const at = this.#placeOf(first);
+    return this.#ids.slice(at, Math.min(at + limit, this.#ids[end] === last ? end + 1 : end));
   }
 
   /** Where the first id stands that is not below this one. */

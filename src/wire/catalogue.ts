@@ -50,6 +50,20 @@ const nothing = struct({});
 const peers = list(peerCodec, limits.successorListLength + 1);
 const timeMs = integer(0, Number.MAX_SAFE_INTEGER);
 const sizeBytes = integer(0, Number.MAX_SAFE_INTEGER);
+/** Bytes of what stands for a key and what is known of it, and for a range of keys. */
+export const keyDigestBytes = 16;
+
+const fingerprint = struct({ count: sizeBytes, sum: binary(keyDigestBytes) });
+const keyItem = struct({ id: idCodec, kind: oneOf('block', 'record'), digest: binary(keyDigestBytes) });
+/** "The bytes came wrong before: check them first." A peer leaves that to those who get them otherwise, for they do it anyway. */
+const isDoubted = optional(boolean);
+const blockState = struct({
+  sizeBytes: integer(0, limits.blockBytes),
+  ownerships: list(
+    struct({ owner: idCodec, touchedAtMs: timeMs, releasedAtMs: timeMs }),
+    limits.ownersPerBlock,
+  ),
+});
 
 export const methods = {
   /** Is the peer there? Answered at once, whatever else it is doing. */
@@ -126,7 +140,8 @@ export const methods = {
   /**
    * "I am coming into the ring: take me into your list." The caller has to be `peer`. Answered with the pointers as they
    * were before; `isInside`: whether the answering peer speaks for the ring itself; `life`: a number that it draws when it
-   * starts, so that a caller notices that it has restarted between two answers.
+   * starts, so that a caller notices that it has restarted between two answers; `absent`: where it sees the whole ring,
+   * those that it remembers besides (src/node/remembered-peers.ts).
    */
   introduce: method({
     request: struct({ peer: peerCodec }),
@@ -136,6 +151,7 @@ export const methods = {
       successors: peers,
       isInside: boolean,
       life: integer(0, 0xffff_ffff),
+      absent: peers,
     }),
     callers: ['peer'],
     lane: 'ring',
@@ -160,9 +176,12 @@ export const methods = {
     lane: 'ring',
   }),
 
-  /** "I am leaving": the caller's neighbours close the gap at once. The caller has to be `peer`. */
+  /**
+   * "I am leaving": the caller's neighbours close the gap at once. The caller has to be `peer`. `isForGood`: it hands over
+   * what it holds, and nobody is to wait until it is back.
+   */
   leave: method({
-    request: struct({ peer: peerCodec }),
+    request: struct({ peer: peerCodec, isForGood: optional(boolean) }),
     response: nothing,
     callers: ['peer'],
     lane: 'ring',
@@ -170,10 +189,11 @@ export const methods = {
 
   /**
    * Keeps a block; the body is its bytes. From a user: the peer responsible for `id` also hands it to the other
-   * holders, and answers when a majority of them has it on disk. From a peer: it is kept here, for `owner`.
+   * holders, and answers when a majority of them has it on disk. From a peer: it is kept here, for `owner`, who touched
+   * it at `touchedAtMs` by the clock of the peer responsible for it.
    */
   postBlock: method({
-    request: struct({ id: idCodec, owner: optional(idCodec) }),
+    request: struct({ id: idCodec, owner: optional(idCodec), touchedAtMs: optional(timeMs) }),
     response: struct({ isNew: boolean, copies: integer(1, limits.replicasMax) }),
     callers: ['peer', 'user'],
     requestBodyBytes: limits.blockBytes,
@@ -187,6 +207,7 @@ export const methods = {
       id: idCodec,
       offset: optional(integer(0, limits.blockBytes)),
       length: optional(integer(0, limits.blockBytes)),
+      isDoubted,
     }),
     response: struct({ sizeBytes }),
     callers: ['peer', 'user'],
@@ -200,7 +221,11 @@ export const methods = {
    * as an owner. From a user, true means that a majority of the holders has it; from a peer, that this peer has it.
    */
   hasBlocks: method({
-    request: struct({ ids: list(idCodec, limits.hasBlocksIds), owner: optional(idCodec) }),
+    request: struct({
+      ids: list(idCodec, limits.hasBlocksIds),
+      owner: optional(idCodec),
+      touchedAtMs: optional(timeMs),
+    }),
     response: struct({ present: list(boolean, limits.hasBlocksIds) }),
     callers: ['peer', 'user'],
     lane: 'data',
@@ -214,6 +239,21 @@ export const methods = {
     request: struct({ id: idCodec, liveSetAtMs: timeMs, owner: optional(idCodec) }),
     response: struct({ released: boolean }),
     callers: ['peer', 'user'],
+    lane: 'data',
+  }),
+
+  /**
+   * The blocks of the calling user, from an id on, in order, as far as the answering peer is responsible for them: all up to
+   * `upTo`, which goes on behind it. `nowMs`: the clock by which their touches are noted here.
+   */
+  ownBlocks: method({
+    request: struct({ first: idCodec }),
+    response: struct({
+      blocks: list(struct({ id: idCodec, sizeBytes, touchedAtMs: timeMs }), limits.ownBlocks),
+      upTo: idCodec,
+      nowMs: timeMs,
+    }),
+    callers: ['user'],
     lane: 'data',
   }),
 
@@ -244,6 +284,63 @@ export const methods = {
     lane: 'data',
   }),
 
+  /**
+   * In what the answering peer differs from the caller, range by range: nothing; or the fingerprints of the parts of the
+   * range; or, where it has few keys in it, all of them (src/node/repair/comparison.ts).
+   */
+  compareRanges: method({
+    request: struct({
+      ranges: list(
+        struct({ first: idCodec, last: idCodec, count: sizeBytes, sum: binary(keyDigestBytes) }),
+        limits.comparedRanges,
+      ),
+    }),
+    response: struct({
+      answers: list(
+        struct({
+          kind: oneOf('same', 'parts', 'items'),
+          parts: optional(list(fingerprint, limits.partsOfRange)),
+          items: optional(list(keyItem, limits.itemsOfRange)),
+        }),
+        limits.comparedRanges,
+      ),
+    }),
+    callers: ['peer'],
+    lane: 'data',
+  }),
+
+  /** Which of these very copies, as they are, the answering peer has. */
+  heldItems: method({
+    request: struct({ items: list(keyItem, limits.heldItems) }),
+    response: struct({ held: list(boolean, limits.heldItems) }),
+    callers: ['peer'],
+    lane: 'data',
+  }),
+
+  /** What a holder knows of a block, and its bytes if they are asked for and it has them. NOT_FOUND when it knows nothing. */
+  getCopy: method({
+    request: struct({ id: idCodec, withBytes: boolean, isDoubted }),
+    response: struct({ state: blockState, hasBytes: boolean }),
+    callers: ['peer'],
+    responseBodyBytes: limits.blockBytes,
+    timeoutMs: 60_000,
+    lane: 'data',
+  }),
+
+  /**
+   * What the caller knows of a block: the answering peer adds it to what it knows itself. `needsBytes`: it would have to
+   * keep the block and has not got it; then nothing has changed. `fromTrash`: the caller's trash has the bytes, and the other
+   * one's is to have them, too.
+   */
+  keepCopy: method({
+    request: struct({ id: idCodec, state: blockState, hasBytes: boolean, fromTrash: optional(boolean) }),
+    response: struct({ needsBytes: boolean }),
+    callers: ['peer'],
+    requestBodyBytes: limits.blockBytes,
+    timeoutMs: 60_000,
+    lane: 'data',
+  }),
+
   /** Trades an invite for a certificate. The one method for callers without one. */
   enroll: method({
     request: struct({
@@ -271,7 +368,12 @@ export const methods = {
     lane: 'data',
   }),
 
-  /** What the peer says of itself; `usedBytes` is the caller's share when the caller is a user. */
+  /**
+   * What the peer says of itself; `usedBytes` is the caller's share when the caller is a user. `short`: the keys of
+   * `keysShort`, by how many copies are left; `owedBytes`: what is to be moved until all have theirs; `disk`: how its disk
+   * is, in one word or two, and since when unless it is fine; `lookedAtMs`: when it last compared all its keys with all their
+   * holders, absent while it has not since it started: until then its `keysShort` says little.
+   */
   status: method({
     request: nothing,
     response: struct({
@@ -284,6 +386,12 @@ export const methods = {
       replicas: integer(1, limits.replicasMax),
       usedBytes: sizeBytes,
       quotaBytes: nullable(sizeBytes),
+      short: optional(
+        list(struct({ copies: integer(0, limits.replicasMax), keys: sizeBytes }), limits.replicasMax + 1),
+      ),
+      owedBytes: optional(sizeBytes),
+      disk: optional(struct({ state: printable(32), sinceMs: nullable(timeMs) })),
+      lookedAtMs: optional(timeMs),
     }),
     callers: ['peer', 'user'],
     lane: 'data',

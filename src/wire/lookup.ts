@@ -1,5 +1,5 @@
 /** Lookups over the network, and what is learnt from the answers. For peers, and for clients, which are no part of the ring. */
-import { hasCode, PeerStoreError } from '../base/errors.js';
+import { isFailure } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { isTooSparse, type Stretch, stretchOf } from '../ring/density.js';
 import type { Id } from '../ring/identifier.js';
@@ -91,7 +91,7 @@ export class Finder {
       cache.met(peer);
       return response.peers;
     } catch (error) {
-      if (!(error instanceof PeerStoreError) || hasCode(error, 'CANCELLED')) throw error;
+      if (!isFailure(error)) throw error;
       if (meansNoAnswer(error)) this.silent(peer);
       return undefined;
     }

@@ -211,7 +211,7 @@ describe('a pack', () => {
 });
 
 describe('the head of a catalog', () => {
-  const head = { catalog: { depth: 0, references: [] }, forgotten: [] };
+  const head = { catalog: { depth: 0, references: [] }, decisions: { depth: 0, references: [] } };
 
   it('comes back with the secret, and is DAMAGED otherwise', () => {
     const sealed = sealHead(secrets, head);

@@ -9,6 +9,7 @@ import { seededRandom } from '../../src/base/random.js';
 import type { Draft, DraftEntry } from '../../src/archive/draft.js';
 import { MemoryChunkIndex } from '../../src/archive/ports.js';
 import { makeSnapshot } from '../../src/archive/snapshot.js';
+import { hashToId } from '../../src/ring/identifier.js';
 import {
   codeOf,
   collect,
@@ -466,5 +467,18 @@ describe('the archive writer', () => {
     const found = await collect(makeReader(blocks).readCatalog(await catalog.settled()));
     expect(found.map(({ id }) => id)).to.deep.equal(snapshots.map(({ id }) => id));
     expect(found[7]).to.deep.equal(snapshots[7]);
+  });
+
+  it('gives back decisions', async () => {
+    const blocks = new MemoryBlocks();
+    const writer = makeWriter(blocks);
+    const decisions = Array.from({ length: 3000 }, (_, at) => ({
+      snapshot: hashToId(Uint8Array.of(at >> 8, at & 255)),
+      atMs: 1.7e12 + at,
+      isForgotten: at % 3 > 0,
+    }));
+    const content = await writer.writeDecisions(decisions);
+    await writer.finish();
+    expect(await collect(makeReader(blocks).readDecisions(await content.settled()))).to.deep.equal(decisions);
   });
 });

@@ -11,6 +11,9 @@ const benchmarks: Readonly<Record<string, string>> = {
   rpc: 'small requests a second over one TLS connection, 64 in flight',
   put: 'MiB/s of 1 MiB blocks put over TLS, verified and synced to disk',
   backup: 'three peers and the client: first backup, again, restore; restic and Borg beside it',
+  repair: 'one of five peers is lost: until all copies are there again: [MiB A PEER]',
+  join: 'a sixth peer comes: until it has its share: [MiB A PEER]',
+  reconcile: 'what it costs to find the keys in which two holders differ: [KEYS] [DIFFERENCES]',
   memory: 'peak resident memory with one large file: [MiB] [PEERS]',
 };
 
@@ -18,9 +21,9 @@ async function main(name: string | undefined): Promise<number> {
   const names = name === 'all' ? Object.keys(benchmarks) : [name];
   for (const each of names) {
     if (each === undefined || !Object.hasOwn(benchmarks, each)) {
-      const known = Object.entries(benchmarks).map(([known, what]) => `  ${known.padEnd(8)} ${what}`);
+      const known = Object.entries(benchmarks).map(([known, what]) => `  ${known.padEnd(10)} ${what}`);
       process.stderr.write(
-        `usage: npm run --silent bench -- NAME\n${known.join('\n')}\n  all      each in turn\n`,
+        `usage: npm run --silent bench -- NAME\n${known.join('\n')}\n  all        each in turn\n`,
       );
       return 2;
     }

@@ -26,8 +26,10 @@ export async function run(): Promise<Record<string, unknown>> {
     const large = makeBlocks(1024, MiB);
     const small = makeBlocks(8192, 4096);
     const put = await secondsOf(large, ({ id, bytes }) => store.putBlock(id, bytes, owner));
-    const get = await secondsOf(large, ({ id }) => store.getBlock(id));
-    const part = await secondsOf(large, ({ id }) => store.getBlock(id, { offset: 4096, length: 4096 }));
+    const get = await secondsOf(large, ({ id }) => store.getBlock(id, { isChecked: true }));
+    const part = await secondsOf(large, ({ id }) =>
+      store.getBlock(id, { range: { offset: 4096, length: 4096 } }),
+    );
     const putSmall = await secondsOf(small, ({ id, bytes }) => store.putBlock(id, bytes, owner));
     const touch = await secondsOf([small.slice(0, 1024)], (blocks) =>
       store.touchBlocks(

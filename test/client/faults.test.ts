@@ -1,5 +1,5 @@
 /** What a client makes of a ring that loses, garbles, hangs and refuses. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -14,7 +14,8 @@ import { ringStatus } from '../../src/client/ring-status.js';
 import { openSession, type Session } from '../../src/client/session.js';
 import type { Content } from '../../src/archive/entry.js';
 import { encodeContent } from '../../src/archive/reference.js';
-import type { Id } from '../../src/ring/identifier.js';
+import type { Snapshot } from '../../src/archive/snapshot.js';
+import { hashToId, type Id } from '../../src/ring/identifier.js';
 import { codeOf } from '../archive/support.js';
 import { compareTrees } from '../fixtures/compare-trees.js';
 import { temporaryDirectory } from '../fixtures/temporary.js';
@@ -60,11 +61,12 @@ describe('a client of a ring with faults', () => {
 
   async function checked(
     readData = false,
-  ): Promise<{ summary: CheckSummary; paths: string[]; messages: string[] }> {
+    snapshots?: readonly Snapshot[],
+  ): Promise<{ summary: CheckSummary; paths: string[]; messages: string[]; snapshots: string[] }> {
     const findings: Finding[] = [];
     const reader = await fresh();
     const summary = await check(reader, {
-      snapshots: await loadSnapshots(reader),
+      snapshots: snapshots ?? (await loadSnapshots(reader)),
       readData,
       report: (finding) => findings.push(finding),
     });
@@ -72,6 +74,7 @@ describe('a client of a ring with faults', () => {
       summary,
       paths: findings.map(({ path }) => path),
       messages: findings.map(({ message }) => message),
+      snapshots: findings.map(({ snapshot }) => snapshot),
     };
   }
 
@@ -107,6 +110,28 @@ describe('a client of a ring with faults', () => {
       expect(found.paths, `readData ${readData}`).to.deep.equal([join(source(), 'a/large')]);
       expect(found.messages[0]).to.include(lost[1]!);
       expect(found.summary).to.include({ missingBlocks: 1, findings: 1 });
+    }
+  });
+
+  it('check names every path of what is missing, also where two directories of a snapshot are alike', async () => {
+    const alike = (...names: string[]): string => join(source(), 'alike', ...names);
+    for (const name of ['one', 'two']) {
+      mkdirSync(alike(name), { recursive: true });
+      writeFileSync(alike(name, 'large'), seededRandom(1).bytes(5_000_000));
+      utimesSync(alike(name, 'large'), 1, 1);
+    }
+    await backUp(session, [source()]);
+    const [newest] = await loadSnapshots(session);
+    // Another one with the same directories. (Of a second backup the directories above may have changed, and be written anew.)
+    const older = { ...newest!, id: hashToId(utf8('older')) };
+    expect(nameOf(await contentAt('alike', 'one'))).to.equal(nameOf(await contentAt('alike', 'two')));
+    const lost = await blocksOf('alike', 'one', 'large');
+    for (const { disk } of ring.peers) disk.lost.add(lost[1]!);
+    for (const readData of [false, true]) {
+      const { paths, snapshots } = await checked(readData, [older, newest!]);
+      expect(paths).to.deep.equal([alike('one', 'large'), alike('two', 'large')]);
+      // What snapshots share is named for the newest of them.
+      expect(snapshots).to.deep.equal([newest!.id, newest!.id]);
     }
   });
 
@@ -298,10 +323,15 @@ describe('a client of a ring with faults', () => {
   it('status shows every member, and what does not answer as not alive', async () => {
     const whole = await ringStatus(session);
     expect(whole.peers.map(({ alive }) => alive)).to.deep.equal([true, true, true, true]);
-    expect(whole).to.include({ replicas: 3, keysShort: 0, quotaBytes: null });
+    expect(whole).to.include({ replicas: 3, keysShort: 0, owedBytes: 0, quotaBytes: null });
+    expect(whole.short).to.deep.equal([]);
+    expect(whole.keysShortKnown).to.equal(whole.peers.every(({ keysLookedAt }) => keysLookedAt !== null));
+    expect(whole.peers[0]!.disk).to.deep.equal({ state: 'fine', since: null });
     ring.fault = ({ method, to }) =>
       method === 'status' && to === ring.peers[2]!.address ? 'break' : undefined;
-    const { peers } = await ringStatus(session);
+    const { peers, keysShortKnown } = await ringStatus(session);
+    expect(keysShortKnown).to.equal(false);
+    expect(peers[2]).to.include({ keysShort: 0, keysLookedAt: null });
     expect(peers.filter(({ alive }) => !alive).map(({ address }) => address)).to.deep.equal([
       ring.peers[2]!.address,
     ]);

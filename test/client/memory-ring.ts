@@ -41,7 +41,7 @@ export class FaultyStore {
   readonly inner: Store;
   /** Blocks that are gone, as if their files had been removed. */
   readonly lost = new Set<Id>();
-  /** Blocks that come with a byte turned over, whole or in part. */
+  /** Blocks that come with every byte turned over, whole or in part, also when they are to be checked first. */
   readonly garbled = new Set<Id>();
   readonly puts: Id[] = [];
   /** Called before each put; what it throws is the put's failure. */
@@ -52,27 +52,41 @@ export class FaultyStore {
     const inner = createMemoryStore({ clock: systemClock });
     this.inner = inner;
     this.store = {
-      putBlock: async (id, bytes, owner) => {
+      putBlock: async (id, bytes, owner, atMs) => {
         await this.beforePut(id);
         this.puts.push(id);
-        return inner.putBlock(id, bytes, owner);
+        return inner.putBlock(id, bytes, owner, atMs);
       },
-      getBlock: async (id, range) => {
+      mergeBlock: async (id, state, bytes) => {
+        if (bytes !== undefined) await this.beforePut(id);
+        else if (this.lost.has(id)) return 'needs bytes';
+        return inner.mergeBlock(id, state, bytes);
+      },
+      getBlock: async (id, options) => {
         if (this.lost.has(id)) return undefined;
-        const found = await inner.getBlock(id, range);
+        const found = await inner.getBlock(id, options);
         if (found === undefined || !this.garbled.has(id)) return found;
         return { ...found, bytes: found.bytes.map((byte) => byte ^ 1) };
       },
-      touchBlocks: async (ids, owner) => {
-        const present = await inner.touchBlocks(ids, owner);
+      touchBlocks: async (ids, owner, atMs) => {
+        const present = await inner.touchBlocks(ids, owner, atMs);
         return present.map((isPresent, at) => isPresent && !this.lost.has(ids[at]!));
       },
+      trashedBytes: (id) => inner.trashedBytes(id),
       blockInfo: (id) => inner.blockInfo(id),
       releaseBlock: (id, owner, atMs) => inner.releaseBlock(id, owner, atMs),
       emptyTrash: (beforeMs) => inner.emptyTrash(beforeMs),
       putRecord: (record) => inner.putRecord(record),
       getRecord: (id) => inner.getRecord(id),
       listKeys: (from, limit) => inner.listKeys(from, limit),
+      fingerprint: (range) => inner.fingerprint(range),
+      items: (range, limit) => inner.items(range, limit),
+      itemOf: (id, kind) => inner.itemOf(id, kind),
+      holdsItem: async (item) => !this.lost.has(item.id) && (await inner.holdsItem(item)),
+      blockStates: (ids) => inner.blockStates(ids),
+      dropItem: (item, options) => inner.dropItem(item, options),
+      scrub: (from, budgetBytes) => inner.scrub(from, budgetBytes),
+      lookAtDisk: () => inner.lookAtDisk(),
       usedBytes: (owner) => inner.usedBytes(owner),
       stats: () => inner.stats(),
       close: () => inner.close(),

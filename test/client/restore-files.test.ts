@@ -205,7 +205,8 @@ describe('restore', () => {
     const long = 'n'.repeat(256);
     const events = [file('a'), file(long), ...directory(`${long}n`, file('x'), ...directory('y')), file('z')];
     const { problems, files } = await restore(events);
-    expect(problems).to.deep.equal([`unwritable ${long}`, `unwritable ${long}n`]);
+    // Files are written several at a time, so which of the two is found first is open.
+    expect(problems).to.have.members([`unwritable ${long}`, `unwritable ${long}n`]);
     expect(files).to.equal(2);
     const lazily = await restore(events, { include: (path) => path.at(-1) !== 0x6e });
     expect(lazily.problems).to.deep.equal([`unwritable ${long}n`]);

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 
 import type { Clock } from '../../src/base/clock.js';
-import { throttled, TokenBucket } from '../../src/client/throttle.js';
+import { TokenBucket } from '../../src/base/token-bucket.js';
+import { throttled } from '../../src/client/throttle.js';
 import type { Transport } from '../../src/wire/transport.js';
 import { codeOf } from '../archive/support.js';
 

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { exitCodes } from '../../src/cli/exit-codes.js';
 import { compareTrees } from '../fixtures/compare-trees.js';
 import { type Client, Lab, type Peer, succeeded } from './harness.js';
-import { expectRefusal, isRoot, MiB, randomFiles, skipBecause } from './support.js';
+import { expectRefusal, isRoot, KiB, MiB, randomFiles, skipBecause } from './support.js';
 
 describe('A peer without room', function () {
   this.timeout(60_000);
@@ -22,10 +22,22 @@ describe('A peer without room', function () {
     const large = randomFiles(lab.path('large'), 12, 4 * MiB, 2);
     expectRefusal(await ada.run(['backup', large]), exitCodes.noSpace, says);
     await expectAllThere(ada, small);
+    // Room that was set aside for what was then given up is free again: until the last of it is taken, one at a time.
+    let isTaken = false;
+    for (let at = 0; !isTaken && at < 60; at += 1) {
+      const tiny = randomFiles(lab.path(`tiny ${at}`), 1, 256 * KiB, 100 + at);
+      isTaken = (await ada.run(['backup', small, tiny])).code === exitCodes.noSpace;
+    }
+    expect(isTaken).to.equal(true);
     // It goes on: what is held costs no room, and is not stored again.
-    const { code, stderr } = await ada.run(['status']);
+    const { code, stdout, stderr } = await ada.run(['status']);
     expect({ code, stderr }).to.deep.equal({ code: exitCodes.done, stderr: '' });
-    expect((await lab.status(peer)).damaged).to.equal(0);
+    expect(stdout).to.match(/ its disk is full since /);
+    const { damaged, disk } = await lab.status(peer);
+    expect(damaged).to.equal(0);
+    expect(disk.state).to.equal('full');
+    expect(disk.advice).to.match(/add a peer/);
+    expect(peer.stderr()).to.match(/ the disk is full: nothing new is kept/);
   }
 
   async function expectAllThere(client: Client, data: string): Promise<void> {

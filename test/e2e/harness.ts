@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 
 import type { ServerStatus } from '../../src/cli/server-status.js';
+import { askAdmin } from '../../src/node/admin.js';
 import { type Ended, type Running, start, until } from './processes.js';
 
 /** The clone that this file was built in. */
@@ -151,10 +152,9 @@ export class Lab {
     return succeeded(await this.server(['invite', '--data-path', from.dataPath, ...args])).stdout.trim();
   }
 
-  /** What a running peer says of itself. */
-  async status(peer: Inviter): Promise<ServerStatus> {
-    const { stdout } = succeeded(await this.server(['status', '--data-path', peer.dataPath, '--json']));
-    return JSON.parse(stdout) as ServerStatus;
+  /** What a running peer says of itself, asked as `peerstore-server status` asks it, without a process for each question. */
+  async status({ dataPath }: Inviter): Promise<ServerStatus> {
+    return (await askAdmin(dataPath, 'status')) as ServerStatus;
   }
 
   /** Runs peerstore-server to its end. */

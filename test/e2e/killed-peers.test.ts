@@ -74,7 +74,9 @@ describe('A ring whose peers are killed with -9', function () {
     await kill(peers[2]!);
     const more = randomFiles(lab.path('more'), 2, 256 * KiB, 2);
     const refused = ada.run(['backup', more]);
+    const checked = ada.run(['check']);
     await expectRestored(ada, data);
+    succeeded(await checked);
     expectRefusal(await refused, exitCodes.unreachable, /copies/, /too few peers/);
     // Nothing half-made is in the list.
     const { stdout } = succeeded(await ada.run(['snapshots', '--json']));

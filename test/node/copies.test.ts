@@ -9,7 +9,7 @@ import { VirtualClock } from '../sim/virtual-clock.js';
 import { Deferred } from '../wire/helpers.js';
 
 /** How holders behave, by their place; without a word here, they answer at once. */
-type Way = 'never' | { readonly fails: ErrorCode } | { readonly slowMs: number };
+type Way = 'never' | { readonly fails: ErrorCode; readonly afterMs?: number } | { readonly slowMs: number };
 
 class Stage {
   readonly clock = new VirtualClock();
@@ -34,8 +34,11 @@ class Stage {
         });
         if (way === 'never') return;
         if (way === undefined) resolve(`by ${place}`);
-        else if ('fails' in way) reject(new PeerStoreError(way.fails, `${way.fails} at ${place}`));
-        else this.clock.setTimer(way.slowMs, () => resolve(`late ${place}`));
+        else if ('fails' in way) {
+          const fail = (): void => reject(new PeerStoreError(way.fails, `${way.fails} at ${place}`));
+          if (way.afterMs === undefined) fail();
+          else this.clock.setTimer(way.afterMs, fail);
+        } else this.clock.setTimer(way.slowMs, () => resolve(`late ${place}`));
       });
     };
   }
@@ -181,6 +184,19 @@ describe('node/copies', () => {
     await stage.clock.run(next, 10);
   });
 
+  it('a stand-in that begins after the answer counts as late, too', async () => {
+    const stage = new Stage();
+    const ways = { 3: { fails: 'NO_SPACE', afterMs: 20 }, 4: 'never' } as const;
+    for (let time = 0; time < limits.copiesUnderWay; time += 1) {
+      await stage.clock.run(stage.run(ways, { candidates: 4 }));
+      await stage.clock.runFor(30);
+    }
+    let isDone = false;
+    void stage.run(ways, { candidates: 4 }).then(() => (isDone = true));
+    await stage.clock.runFor(1_000);
+    expect(isDone).to.equal(false);
+  });
+
   it('settles when the last copy has ended, or gives up those that are left', async () => {
     const stage = new Stage();
     await stage.clock.run(
@@ -192,5 +208,26 @@ describe('node/copies', () => {
     expect(stage.calledOff).to.deep.equal([]);
     await stage.clock.run(gate.promise, 10);
     expect(stage.calledOff).to.deep.equal([2]);
+  });
+
+  it('nobody stands in any more once what is left was given up', async () => {
+    const stage = new Stage();
+    await stage.clock.run(stage.run({ 3: 'never', 4: 'never', 5: 'never' }));
+    const later = stage.run({ 1: 'never', 2: 'never' }).catch((error: unknown) => error);
+    await stage.clock.runFor(10);
+    await stage.clock.run(stage.copies.settle(1000), 1010);
+    expect(codeOf(await later)).to.equal('TOO_FEW_COPIES');
+    expect(stage.asked).to.deep.equal([1, 2, 3, 1, 2, 3]);
+    expect(codeOf(await stage.failure(stage.run({})))).to.equal('TOO_FEW_COPIES');
+    expect(stage.asked).to.have.length(6);
+  });
+
+  it('nobody stands in any more once the value was refused', async () => {
+    const stage = new Stage();
+    const no: Way = { fails: 'CONFLICT' };
+    const ways = { 1: no, 2: no, 3: { fails: 'UNREACHABLE', afterMs: 500 } } as const;
+    expect(codeOf(await stage.failure(stage.run(ways)))).to.equal('CONFLICT');
+    await stage.clock.runFor(2_000);
+    expect(stage.asked).to.deep.equal([1, 2, 3]);
   });
 });

@@ -1,6 +1,7 @@
 /** What one peer that lies, or that nobody can call, can do to the others. */
 import { expect } from 'chai';
 
+import type { PeerStoreError } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
 import { seededRandom } from '../../src/base/random.js';
 import { stretchOf } from '../../src/ring/density.js';
@@ -124,6 +125,28 @@ describe('node: a peer that can call and cannot be called', () => {
         expect(peer.state!.successors.some(({ id }) => id === deaf.id)).to.equal(false);
     });
   }
+
+  it('holds up no more than so many workers of whom it introduces itself to', async () => {
+    const world = new World({ seed: 18 });
+    await world.grow(1);
+    const [member] = world.live;
+    world.fault = ({ kind, method }) => (kind === 'request' && method === 'ping' ? 'lose' : undefined);
+    const codes = await world.clock.run(
+      Promise.all(
+        Array.from({ length: 2 * limits.callBacks }, (_, n) => {
+          const id = key(n);
+          const transport = world.network.transport({ kind: 'peer', ids: [id], machine: id });
+          const peer = { id, machine: id, address: `10.9.9.${n}:1` };
+          return transport.call(member!.ref, 'introduce', { peer }).then(
+            () => 'in',
+            (error: unknown) => (error as PeerStoreError).code,
+          );
+        }),
+      ),
+    );
+    const count = (code: string): number => codes.filter((one) => one === code).length;
+    expect([count('UNREACHABLE'), count('BUSY')]).to.deep.equal([limits.callBacks, limits.callBacks]);
+  });
 
   it('does not take the keys of those who can once nobody reaches it any more', async () => {
     const world = new World({ seed: 17 });

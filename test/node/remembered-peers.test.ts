@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import type { Clock } from '../../src/base/clock.js';
 import { limits } from '../../src/base/limits.js';
 import { silentLogger } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
@@ -35,12 +36,48 @@ function memory(
   };
 }
 
+/** A clock that stands still, and whose wall time can jump. */
+function jumpingClock(): Clock & { jumpMs: number } {
+  const still = new VirtualClock();
+  return {
+    jumpMs: 0,
+    nowMs() {
+      return still.nowMs() + this.jumpMs;
+    },
+    monotonicMs: () => still.monotonicMs(),
+    setTimer: () => ({ cancel: () => undefined }),
+  };
+}
+
 describe('node/remembered-peers', () => {
   it('names those seen last first, never the peer itself', () => {
     const peers = new RememberedPeers(peerAt(9).id, new VirtualClock(), memory());
     peers.see([peerAt(1), peerAt(9), peerAt(2)]);
     peers.see([peerAt(1)]);
     expect(ids(peers.all())).to.deep.equal([1, 2]);
+  });
+
+  it('notes whom others remember, for the last: they count for nothing', async () => {
+    const disk = memory();
+    const peers = new RememberedPeers(peerAt(9).id, new VirtualClock(), disk);
+    peers.see([peerAt(1)]);
+    peers.hearOf([peerAt(1), peerAt(9), peerAt(2), peerAt(3)]);
+    expect(ids(peers.all())).to.deep.equal([1, 3, 2]);
+    expect([...peers.machinesSeen(minuteMs)]).to.deep.equal([peerAt(1).machine]);
+    expect(peers.seenWithin(minuteMs)).to.deep.equal([peerAt(1)]);
+    await peers.save();
+    const again = new RememberedPeers(peerAt(9).id, new VirtualClock(), disk);
+    await again.load();
+    expect(ids(again.all())).to.deep.equal([1, 3, 2]);
+    expect(again.machinesSeen(minuteMs).size).to.equal(1);
+  });
+
+  it('tells of those that some pointers do not name: who is proved first, and who was seen last', () => {
+    const peers = new RememberedPeers(peerAt(9).id, new VirtualClock(), memory());
+    peers.see([1, 2, 3, 4, 5].map(peerAt), (id) => id !== peerAt(5).id);
+    const state = { self: peerAt(9), predecessor: peerAt(1), successors: [peerAt(3), peerAt(1)] };
+    expect(ids(peers.absentFrom(state, 8))).to.deep.equal([4, 2, 5]);
+    expect(ids(peers.absentFrom(state, 2))).to.deep.equal([4, 2]);
   });
 
   it('keeps no more than its bound: those seen longest ago go', () => {
@@ -85,34 +122,22 @@ describe('node/remembered-peers', () => {
   });
 
   it('a jump of the wall clock does not empty the roster', () => {
-    const clock = new VirtualClock();
-    let jumpMs = 0;
-    const jumping = {
-      nowMs: () => clock.nowMs() + jumpMs,
-      monotonicMs: () => clock.monotonicMs(),
-      setTimer: () => ({ cancel: () => undefined }),
-    };
-    const peers = new RememberedPeers(peerAt(9).id, jumping, memory());
+    const clock = jumpingClock();
+    const peers = new RememberedPeers(peerAt(9).id, clock, memory());
     peers.see([peerAt(1)]);
-    jumpMs = 1000 * minuteMs;
+    clock.jumpMs = 1000 * minuteMs;
     expect(peers.machinesSeen(10 * minuteMs).size).to.equal(1);
   });
 
   it('a jump of the wall clock does not empty the roster of the next start', async () => {
-    const clock = new VirtualClock();
-    let jumpMs = 0;
-    const jumping = {
-      nowMs: () => clock.nowMs() + jumpMs,
-      monotonicMs: () => clock.monotonicMs(),
-      setTimer: () => ({ cancel: () => undefined }),
-    };
+    const clock = jumpingClock();
     const kept = memory();
-    const peers = new RememberedPeers(peerAt(9).id, jumping, kept);
+    const peers = new RememberedPeers(peerAt(9).id, clock, kept);
     peers.see([peerAt(1)]);
-    jumpMs = 60 * minuteMs;
+    clock.jumpMs = 60 * minuteMs;
     peers.see([peerAt(2)]);
     await peers.save();
-    const restarted = new RememberedPeers(peerAt(9).id, jumping, kept);
+    const restarted = new RememberedPeers(peerAt(9).id, clock, kept);
     await restarted.load();
     expect(restarted.machinesSeen(10 * minuteMs).size).to.equal(2);
   });

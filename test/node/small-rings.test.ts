@@ -56,4 +56,23 @@ describe('node: a ring of a few', () => {
       await turmoil(seed, 40);
     });
   }
+
+  it('is found by a newcomer whom only a peer that is lost had told of it', async () => {
+    const world = new World({ seed: 7 });
+    const { clock } = world;
+    await world.grow(3);
+    await world.untilIdeal();
+    const [founder, second, third] = world.live;
+    await clock.runFor(10_000);
+    second!.crash();
+    third!.crash();
+    await clock.runFor(30_000);
+    const newcomer = world.peer();
+    await clock.run(newcomer.start([founder!]));
+    founder!.crash();
+    newcomer.crash();
+    for (const peer of [newcomer, second!, third!]) await clock.run(peer.restart());
+    await world.untilIdeal(180_000);
+    expect(newcomer.state?.successors).to.have.length(2);
+  });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { longestSilenceMs, defaultIntervals } from '../../src/node/upkeep.js';
+import { defaultIntervals, intervalsFor, longestSilenceMs } from '../../src/node/upkeep.js';
 import type { Id } from '../../src/ring/identifier.js';
 import type { MemoryMessage } from '../../src/wire/memory.js';
 import { World } from '../sim/world.js';
@@ -27,6 +27,19 @@ async function quietRing(seed: number, count: number): Promise<World> {
 }
 
 describe('node/upkeep', () => {
+  it('looks after what is wanted soon as often as that, and not more seldom than usual', () => {
+    const { repair, scrub } = defaultIntervals;
+    const repairing = (repairAfterMs: number) =>
+      intervalsFor({ repairAfterMs, scrubEveryMs: 86_400_000 }, defaultIntervals).repair;
+    expect(repairing(0)).to.deep.equal({ ...repair, longestMs: repair.shortestMs });
+    expect(repairing(5_000)).to.deep.equal({ ...repair, longestMs: 5_000 });
+    expect(repairing(3_600_000)).to.deep.equal(repair);
+    const scrubbing = (scrubEveryMs: number) =>
+      intervalsFor({ repairAfterMs: 0, scrubEveryMs }, defaultIntervals).scrub;
+    expect(scrubbing(20_000)).to.deep.equal({ shortestMs: 1_000, longestMs: 1_000 });
+    expect(scrubbing(30 * 86_400_000)).to.deep.equal(scrub);
+  });
+
   it('a quiet ring asks its successors, now and then a finger, and nothing else', async () => {
     const count = 24;
     const world = await quietRing(1, count);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import { PeerStoreError } from '../../src/base/errors.js';
 import { FingerTable } from '../../src/ring/fingers.js';
-import { hashToId, type Id } from '../../src/ring/identifier.js';
+import { hashToId, type Id, idFromNumber, idToNumber } from '../../src/ring/identifier.js';
 import { lookup, type LookupOptions } from '../../src/ring/lookup.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import { lookupStep } from '../../src/ring/routing.js';
@@ -65,7 +65,7 @@ describe('lookup', () => {
 
   it("is certain of the owner of a key that is a peer's own id, and of the ones beside it", async () => {
     const ring = idealRing(24, 16);
-    const beside = (id: Id, by: bigint): Id => (BigInt(`0x${id}`) + by).toString(16).padStart(64, '0') as Id;
+    const beside = (id: Id, by: bigint): Id => idFromNumber(idToNumber(id) + by);
     for (const { state: owner } of ring.values()) {
       for (const key of [beside(owner.self.id, -1n), owner.self.id, beside(owner.self.id, 1n)]) {
         for (const { state } of ring.values()) {

@@ -38,7 +38,6 @@ export const paper: Protocol = {
     const rectified = steps.rectify(state, candidate, length);
     return rectified === undefined ? undefined : { ...rectified, successors: state.successors };
   },
-  rectifyAfterPing: (state, candidate) => ({ ...state, predecessor: candidate }),
   forgetPredecessor: (state) => ({ ...state, predecessor: null }),
   forgetMember: (state) => state,
 };

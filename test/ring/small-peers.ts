@@ -161,13 +161,7 @@ export class SmallPeers {
     const rectified = this.#options.protocol.rectify(other.state, candidate, this.#options.length);
     if (rectified !== undefined) return [done, this.changed(otherNumber, rectified)];
     if (!isPredecessorDead) return [done, otherNumber];
-    return [
-      done,
-      this.changed(
-        otherNumber,
-        this.#options.protocol.rectifyAfterPing(other.state, candidate, this.#options.length),
-      ),
-    ];
+    return [done, this.changed(otherNumber, this.#options.protocol.forgetPredecessor(other.state))];
   }
 
   /** The number of a peer whose pointers have changed. */

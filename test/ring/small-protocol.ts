@@ -12,7 +12,6 @@ export type Protocol = Pick<
   | 'stabilizeFromPredecessor'
   | 'stabilizeFromPredecessorWithoutAnswer'
   | 'rectify'
-  | 'rectifyAfterPing'
   | 'forgetPredecessor'
   | 'forgetMember'
   | 'afterLeave'

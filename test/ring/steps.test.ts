@@ -79,7 +79,7 @@ class DirectRing {
     const rectified = steps.rectify(state, candidate, listLength);
     if (rectified !== undefined) this.states.set(id, rectified);
     else if (state.predecessor !== null && !this.states.has(state.predecessor.id)) {
-      this.states.set(id, steps.rectifyAfterPing(state, candidate, listLength));
+      this.states.set(id, steps.forgetPredecessor(state));
     }
   }
 

@@ -1,6 +1,6 @@
 /** What happens at random moments, once or again and again, until it is over. */
 import type { Clock, Timer } from '../../src/base/clock.js';
-import { jittered, type Random } from '../../src/base/random.js';
+import { jittered, type Random, randomFraction } from '../../src/base/random.js';
 
 export class Agenda {
   readonly #clock: Clock;
@@ -19,8 +19,12 @@ export class Agenda {
 
   /** Does something once, after about this long. */
   after(aboutMs: number, act: () => void): void {
+    this.#at(jittered(this.#random, aboutMs, 0.9), act);
+  }
+
+  #at(delayMs: number, act: () => void): void {
     if (this.#isOver) return;
-    const timer = this.#clock.setTimer(jittered(this.#random, aboutMs, 0.9), () => {
+    const timer = this.#clock.setTimer(delayMs, () => {
       this.#timers.delete(timer);
       act();
     });
@@ -33,6 +37,14 @@ export class Agenda {
     this.after(everyMs, () => {
       act();
       this.again(everyMs, act);
+    });
+  }
+
+  /** Does something again and again, each time independently of when it was done before: a Poisson process. */
+  independently(meanMs: number, act: () => void): void {
+    this.#at(-meanMs * Math.log(1 - randomFraction(this.#random)), () => {
+      act();
+      this.independently(meanMs, act);
     });
   }
 

@@ -27,10 +27,21 @@ export class Holdings {
   noting(store: Store): Store {
     return {
       ...bound(store),
-      putBlock: async (id, bytes, owner) => {
-        const answer = await store.putBlock(id, bytes, owner);
+      putBlock: async (id, bytes, owner, atMs) => {
+        const answer = await store.putBlock(id, bytes, owner, atMs);
         this.#note(id, 0, bytes);
         return answer;
+      },
+      mergeBlock: async (id, state, bytes) => {
+        const answer = await store.mergeBlock(id, state, bytes);
+        // Bytes of what nobody owns any more are kept in the trash only.
+        if (bytes !== undefined && (await store.getBlock(id)) !== undefined) this.#note(id, 0, bytes);
+        return answer;
+      },
+      dropItem: async (item, options) => {
+        const isGone = await store.dropItem(item, options);
+        if (isGone) this.#sequences.delete(item.id);
+        return isGone;
       },
       putRecord: async (record) => {
         await store.putRecord(record);
@@ -45,15 +56,23 @@ export class Holdings {
   }
 }
 
-function bound(store: Store): Omit<Store, 'putBlock' | 'putRecord'> {
+function bound(store: Store): Omit<Store, 'putBlock' | 'mergeBlock' | 'dropItem' | 'putRecord'> {
   return {
-    getBlock: (id, range) => store.getBlock(id, range),
+    getBlock: (id, options) => store.getBlock(id, options),
+    trashedBytes: (id) => store.trashedBytes(id),
     blockInfo: (id) => store.blockInfo(id),
-    touchBlocks: (ids, owner) => store.touchBlocks(ids, owner),
+    touchBlocks: (ids, owner, atMs) => store.touchBlocks(ids, owner, atMs),
     releaseBlock: (id, owner, liveSetAtMs) => store.releaseBlock(id, owner, liveSetAtMs),
     emptyTrash: (trashedBeforeMs) => store.emptyTrash(trashedBeforeMs),
     getRecord: (id) => store.getRecord(id),
     listKeys: (from, limit) => store.listKeys(from, limit),
+    fingerprint: (range) => store.fingerprint(range),
+    items: (range, limit) => store.items(range, limit),
+    itemOf: (id, kind) => store.itemOf(id, kind),
+    holdsItem: (item) => store.holdsItem(item),
+    blockStates: (ids) => store.blockStates(ids),
+    scrub: (from, budgetBytes) => store.scrub(from, budgetBytes),
+    lookAtDisk: () => store.lookAtDisk(),
     usedBytes: (owner) => store.usedBytes(owner),
     stats: () => store.stats(),
     close: () => store.close(),

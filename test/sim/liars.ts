@@ -6,7 +6,7 @@
 import { limits } from '../../src/base/limits.js';
 import type { Random } from '../../src/base/random.js';
 import { first } from '../../src/ring/circle.js';
-import { hashToId, type Id, idBits } from '../../src/ring/identifier.js';
+import { hashToId, type Id, idFromNumber, idToNumber } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
 import type { PeerRef } from '../../src/ring/peer.js';
 import { closestBefore, type LookupStep } from '../../src/ring/routing.js';
@@ -53,8 +53,7 @@ export class Gang {
 
   /** A peer that does not exist, right before a key. */
   inventedBefore(key: Id): PeerRef {
-    const place = BigInt(`0x${key}`) - BigInt(1 + this.#random.below(2 ** 32));
-    return nobody(BigInt.asUintN(idBits, place).toString(16).padStart(64, '0') as Id);
+    return nobody(idFromNumber(idToNumber(key) - BigInt(1 + this.#random.below(2 ** 32))));
   }
 
   /** Peers that do not exist, anywhere on the ring. */

@@ -8,7 +8,7 @@
  */
 import { PeerStoreError } from '../../src/base/errors.js';
 import type { Random } from '../../src/base/random.js';
-import { type Id, idBits, idFromBytes, shortId } from '../../src/ring/identifier.js';
+import { type Id, idFromBytes, idFromNumber, idToNumber, shortId } from '../../src/ring/identifier.js';
 import { between } from '../../src/ring/interval.js';
 import { lookup, type LookupResult } from '../../src/ring/lookup.js';
 import type { PeerRef } from '../../src/ring/peer.js';
@@ -24,8 +24,7 @@ const newMs = 1_000;
 
 /** A key that is easily taken for somebody else's. @param id a peer's */
 function edgeAt(id: Id, random: Random): Id {
-  const place = BigInt(`0x${id}`) + BigInt(random.below(3) - 1);
-  return BigInt.asUintN(idBits, place).toString(16).padStart(id.length, '0') as Id;
+  return idFromNumber(idToNumber(id) + BigInt(random.below(3) - 1));
 }
 
 /** A question that is under way, with the members of the ring that have been first at or after the key so far. */

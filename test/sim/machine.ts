@@ -52,6 +52,8 @@ export class Machine {
       listen: async (address, dispatch) => {
         const listener = await inner.listen(address, dispatch);
         this.#listeners.push(listener);
+        // The plug was pulled while it began to listen: nobody is there any more.
+        if (this.#isCrashed) void listener.close(0);
         return listener;
       },
       close: () => inner.close(),

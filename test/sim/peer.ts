@@ -190,6 +190,16 @@ export class SimulatedPeer {
     for (const observer of this.#world.observers) observer.crashed?.(this);
   }
 
+  /** It leaves the ring for good, and ends when others have all that it holds. @throws Crashed when it crashes first. */
+  async drain(): Promise<void> {
+    this.#world.note(`drain ${this.address}`);
+    this.#isLeaving = true;
+    this.#hasLeft = true;
+    this.#world.touch(this);
+    await this.unlessItCrashes(this.node.drain());
+    await this.stop();
+  }
+
   /** Ends it in good order. @throws Error when it crashes first. */
   async stop(): Promise<void> {
     const process = this.#process;
@@ -223,6 +233,14 @@ export class SimulatedPeer {
     this.#world.note(`${this.address} loses its disk`);
     for (const observer of this.#world.observers) observer.losing?.(this);
     ({ store: this.store, holdings: this.holdings } = this.#emptyDisk());
+  }
+
+  /** A bit of a block on its disk flips. */
+  async rot(id: Id): Promise<void> {
+    this.#world.note(`${this.address} rots`);
+    const found = await this.store.getBlock(id);
+    // The store in memory hands out the very bytes that it keeps.
+    if (found !== undefined && found.bytes.length > 0) found.bytes[0]! ^= 1;
   }
 
   /** Stops its process for a while: see Machine.pause. */

@@ -105,7 +105,7 @@ export class Swarm {
       peer.diskFault = () => undefined;
     }
     for (const peer of this.#paused) peer.resume();
-    for (const peer of this.#away) this.#bringIn(peer);
+    for (const peer of this.#away) this.#comeBack(peer);
     while (this.#underWay.size > 0) await clock.run(Promise.all(this.#underWay));
   }
 
@@ -174,13 +174,17 @@ export class Swarm {
   #comeBackLater(peer: SimulatedPeer): void {
     this.#paused.delete(peer);
     this.#away.add(peer);
-    if (this.#agenda.isOver) this.#bringIn(peer);
-    else this.#agenda.after(this.#plan.awayMs, () => this.#bringIn(peer));
+    if (this.#agenda.isOver) this.#comeBack(peer);
+    else this.#agenda.after(this.#plan.awayMs, () => this.#comeBack(peer));
+  }
+
+  /** Who was stopped on its way in is to come back for two reasons, and comes once: two processes would share an address. */
+  #comeBack(peer: SimulatedPeer): void {
+    if (this.#away.delete(peer)) this.#bringIn(peer);
   }
 
   /** A peer that has been in the ring finds back by itself; a new one is told of one that is in. */
   #bringIn(peer: SimulatedPeer): void {
-    this.#away.delete(peer);
     this.#track(
       peer.start(peer.hasServed ? [] : this.#entries()).catch((error: unknown) => {
         this.#world.note(`no way in for ${peer.address}: ${messageOf(error)}`);

@@ -9,9 +9,13 @@ import type { Clock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/log.js';
 import { systemRandom } from '../../src/base/random.js';
 import { openDiskStore } from '../../src/store/disk.js';
+import { type DiskSystem, machineDisk } from '../../src/store/disk-system.js';
 import type { Id } from '../../src/ring/identifier.js';
 import type { Store } from '../../src/store/store.js';
 import { HandClock } from './store.conformance.js';
+
+/** The machine's disk, with much room whatever it has: what is said of that is not to depend on the machine. */
+const roomyDisk: DiskSystem = { ...machineDisk, freeBytes: () => Promise.resolve(1024 ** 4) };
 
 /** The temporary directories and open stores of a suite. */
 export class Scratch {
@@ -40,14 +44,15 @@ export class Scratch {
 
   async open(
     path: string,
-    options: { clock?: Clock; capacityBytes?: number; warnings?: string[] } = {},
+    options: { clock?: Clock; capacityBytes?: number; warnings?: string[]; system?: DiskSystem } = {},
   ): Promise<Store> {
-    const { clock = new HandClock(), capacityBytes, warnings } = options;
+    const { clock = new HandClock(), capacityBytes, warnings, system = roomyDisk } = options;
     const store = await openDiskStore({
       path,
       clock,
       random: systemRandom,
       log: { ...silentLogger, warn: (message) => void warnings?.push(message) },
+      system,
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     });
     this.#stores.push(store);

@@ -1,17 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  appendFile,
-  chmod,
-  mkdir,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  truncate,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -24,7 +13,7 @@ import {
   bob,
   codeOf,
   conformsToStore,
-  firstId,
+  fineDisk,
   HandClock,
   recordOf,
 } from './store.conformance.js';
@@ -82,6 +71,14 @@ describe('the store on disk', () => {
   });
 
   describe('opened again', () => {
+    it('with less capacity than it takes, keeps what it has for whoever posts it', async () => {
+      const clock = new HandClock();
+      await filled(clock);
+      const store = await scratch.open(path, { clock, capacityBytes: 1 });
+      expect(await store.putBlock(block.id, block.bytes, alice)).to.deep.equal({ isNew: false });
+      expect(await store.touchBlocks([other.id], bob)).to.deep.equal([true]);
+    });
+
     it('gives everything back', async () => {
       const clock = new HandClock();
       await filled(clock);
@@ -100,7 +97,10 @@ describe('the store on disk', () => {
         records: 1,
         bytes: 5000 + 3000 + record.bytes.length,
         capacityBytes: null,
+        latestMs: clock.ms - 1000,
         damaged: 0,
+        mended: 0,
+        disk: fineDisk,
       });
       expect(store.usedBytes(alice)).to.equal(5000);
       expect(store.usedBytes(bob)).to.equal(5000);
@@ -243,88 +243,6 @@ describe('the store on disk', () => {
       await closing;
       await store.close();
       expect(await codeOf(store.getBlock(block.id))).to.equal('IO');
-    });
-  });
-
-  describe('with damaged files', () => {
-    for (const [what, damage] of [
-      ['has other bytes', (file: string) => writeFile(file, Buffer.alloc(5000, 'z'))],
-      ['was cut', (file: string) => truncate(file, 4999)],
-      ['is gone', (file: string) => unlink(file)],
-    ] as const) {
-      it(`sets a block aside whose file ${what}, and a new put repairs it`, async () => {
-        const warnings: string[] = [];
-        const store = await scratch.open(path, { warnings });
-        await store.putBlock(block.id, block.bytes, alice);
-        await damage(pathOfBlock(path, block.id));
-        const gets = await Promise.allSettled([store.getBlock(block.id), store.getBlock(block.id)]);
-        expect(gets.some(({ status }) => status === 'rejected')).to.equal(true);
-        expect(await store.getBlock(block.id)).to.equal(undefined);
-        expect(await store.blockInfo(block.id)).to.equal(undefined);
-        expect(store.usedBytes(alice)).to.equal(0);
-        expect(store.stats()).to.include({ blocks: 0, bytes: 0, damaged: 1 });
-        expect(await readdir(join(path, 'damaged'))).to.deep.equal(what === 'is gone' ? [] : [block.id]);
-        expect(warnings).to.have.length(1);
-        await store.putBlock(block.id, block.bytes, alice);
-        expect((await store.getBlock(block.id))?.bytes).to.deep.equal(block.bytes);
-      });
-    }
-
-    it('serves what is right of a file that grew, and the next put writes it anew', async () => {
-      const store = await scratch.open(path);
-      await store.putBlock(block.id, block.bytes, alice);
-      await appendFile(pathOfBlock(path, block.id), 'x');
-      expect((await store.getBlock(block.id))?.bytes).to.deep.equal(block.bytes);
-      await store.putBlock(block.id, block.bytes, alice);
-      expect((await stat(pathOfBlock(path, block.id))).size).to.equal(5000);
-    });
-
-    it('answers a damaged block with DAMAGED', async () => {
-      const store = await scratch.open(path);
-      await store.putBlock(block.id, block.bytes, alice);
-      await writeFile(pathOfBlock(path, block.id), Buffer.alloc(5000, 'z'));
-      expect(await codeOf(store.getBlock(block.id))).to.equal('DAMAGED');
-    });
-
-    it('answers a range that lies behind the end of a cut file with DAMAGED', async () => {
-      const store = await scratch.open(path);
-      await store.putBlock(block.id, block.bytes, alice);
-      await truncate(pathOfBlock(path, block.id), 100);
-      expect(await codeOf(store.getBlock(block.id, { offset: 50, length: 100 }))).to.equal('DAMAGED');
-      expect(await store.getBlock(block.id, { offset: 0, length: 10 })).to.equal(undefined);
-    });
-
-    it('does not answer "held" for a block whose file is gone, and keeps its owners for the repair', async () => {
-      const store = await scratch.open(path);
-      await store.putBlock(block.id, block.bytes, alice);
-      await unlink(pathOfBlock(path, block.id));
-      expect(await store.touchBlocks([block.id], bob)).to.deep.equal([false]);
-      expect(await store.putBlock(block.id, block.bytes, bob)).to.deep.equal({ isNew: true });
-      expect((await store.blockInfo(block.id))?.owners).to.deep.equal([alice, bob]);
-      expect(store.stats()).to.include({ blocks: 1, bytes: 5000 });
-    });
-
-    it('sets a damaged record aside, and accepts it again', async () => {
-      const store = await scratch.open(path);
-      await store.putRecord(record);
-      const file = pathOfBlock(path, record.id, 'records');
-      const bytes = await readFile(file);
-      bytes[bytes.length - 40]! ^= 1;
-      await writeFile(file, bytes);
-      expect(await codeOf(store.getRecord(record.id))).to.equal('DAMAGED');
-      expect(await store.getRecord(record.id)).to.equal(undefined);
-      expect(store.stats()).to.include({ records: 0, bytes: 0, damaged: 1 });
-      await store.putRecord(record);
-      expect((await store.getRecord(record.id))?.sequence).to.equal(7);
-    });
-
-    it('sets a damaged record aside when it opens', async () => {
-      await filled();
-      await writeFile(pathOfBlock(path, record.id, 'records'), 'no record');
-      const store = await scratch.open(path);
-      expect(await store.getRecord(record.id)).to.equal(undefined);
-      expect(await readdir(join(path, 'damaged'))).to.deep.equal([`record-${record.id}`]);
-      expect(await store.listKeys(firstId, 10)).to.deep.equal([{ id: block.id, kind: 'block' }]);
     });
   });
 

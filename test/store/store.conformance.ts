@@ -6,6 +6,7 @@ import { utf8 } from '../../src/base/bytes.js';
 import { PeerStoreError } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
 import { hashToId, type Id, parseId } from '../../src/ring/identifier.js';
+import type { DiskStatus } from '../../src/store/disk-health.js';
 import type { Store, StoredRecord } from '../../src/store/store.js';
 
 /** A clock that stands still until it is told to move. */
@@ -24,6 +25,9 @@ export const alice = hashToId(utf8('alice'));
 export const bob = hashToId(utf8('bob'));
 export const firstId = parseId('0'.repeat(64));
 export const lastId = parseId('f'.repeat(64));
+
+/** What a store says of its disk when nothing has gone wrong. */
+export const fineDisk: DiskStatus = { state: 'fine', sinceMs: null, reason: null, advice: null, errors: 0 };
 
 /** A block made from a text. */
 export function blockOf(text: string, sizeBytes = text.length): { id: Id; bytes: Uint8Array } {
@@ -82,7 +86,7 @@ export function conformsToStore(make: MakeStore): void {
 
     it('knows nothing of what was never put', async () => {
       expect(await store.getBlock(block.id)).to.equal(undefined);
-      expect(await store.getBlock(block.id, { offset: 0, length: 1 })).to.equal(undefined);
+      expect(await store.getBlock(block.id, { range: { offset: 0, length: 1 } })).to.equal(undefined);
       expect(await store.blockInfo(block.id)).to.equal(undefined);
       expect(await store.touchBlocks([block.id], alice)).to.deep.equal([false]);
       expect(await store.releaseBlock(block.id, alice, clock.ms)).to.equal(true);
@@ -104,9 +108,11 @@ export function conformsToStore(make: MakeStore): void {
     for (const [offset, length, from, to] of ranges) {
       it(`gives the bytes from ${from} to ${to} for offset ${offset} and length ${length}`, async () => {
         await store.putBlock(block.id, block.bytes, alice);
-        const got = await store.getBlock(block.id, { offset, length });
-        expect(Buffer.from(got!.bytes)).to.deep.equal(Buffer.from(block.bytes.subarray(from, to)));
-        expect(got!.sizeBytes).to.equal(size);
+        for (const isChecked of [false, true]) {
+          const got = await store.getBlock(block.id, { range: { offset, length }, isChecked });
+          expect(Buffer.from(got!.bytes)).to.deep.equal(Buffer.from(block.bytes.subarray(from, to)));
+          expect(got!.sizeBytes).to.equal(size);
+        }
       });
     }
 
@@ -243,6 +249,22 @@ export function conformsToStore(make: MakeStore): void {
       expect(await store.putBlock(block.id, block.bytes, alice)).to.deep.equal({ isNew: true });
     });
 
+    it('has what went there by a clock that was ahead lie there since it is emptied next', async () => {
+      clock.ms -= 1000;
+      expect(await store.emptyTrash(clock.ms - 500)).to.equal(0);
+      expect((await store.blockInfo(block.id))?.trashedAtMs).to.equal(clock.ms);
+      clock.ms += 5;
+      expect(await store.emptyTrash(clock.ms - 5)).to.equal(0);
+      expect(await store.emptyTrash(clock.ms)).to.equal(block.bytes.length);
+    });
+
+    it('has a part in the latest time that was noted of any block', async () => {
+      expect(store.stats().latestMs).to.equal(clock.ms);
+      clock.ms += 10;
+      await store.touchBlocks([block.id], bob);
+      expect(store.stats().latestMs).to.equal(clock.ms);
+    });
+
     it('does not lose a block that is touched while the trash is emptied', async () => {
       for (let round = 0; round < 10; round += 1) {
         const one = blockOf(`round ${round}`);
@@ -313,32 +335,62 @@ export function conformsToStore(make: MakeStore): void {
 
   describe('capacity', () => {
     it('is filled to the last byte and not beyond, while all that is held is served', async () => {
-      const small = await make({ clock, capacityBytes: 100 });
-      const [a, b, c] = [blockOf('a', 60), blockOf('b', 40), blockOf('c', 1)];
+      const small = await make({ clock, capacityBytes: 100_000 });
+      const [a, b, c] = [blockOf('a', 60_000), blockOf('b', 40_000), blockOf('c', 1)];
       await small.putBlock(a.id, a.bytes, alice);
       await small.putBlock(b.id, b.bytes, alice);
       expect(await codeOf(small.putBlock(c.id, c.bytes, alice))).to.equal('NO_SPACE');
       expect(await codeOf(small.putRecord(recordOf('r', 1, 'x')))).to.equal('NO_SPACE');
       expect(await small.getBlock(c.id)).to.equal(undefined);
-      expect((await small.getBlock(a.id))?.sizeBytes).to.equal(60);
+      expect((await small.getBlock(a.id))?.sizeBytes).to.equal(60_000);
+      expect(small.stats().disk.state).to.equal('full');
       expect(await small.putBlock(a.id, a.bytes, bob)).to.deep.equal({ isNew: false });
-      expect(small.stats()).to.include({ bytes: 100, capacityBytes: 100 });
+      expect(small.stats()).to.include({ bytes: 100_000, capacityBytes: 100_000 });
       await small.releaseBlock(b.id, alice, clock.ms);
       await small.emptyTrash(clock.ms + 1);
       await small.putBlock(c.id, c.bytes, alice);
+      expect(small.stats().disk.state).to.equal('fine');
       await small.putRecord(recordOf('r', 1, 'x'));
     });
 
+    it('is nearly reached from nine tenths on, and the store says so', async () => {
+      const small = await make({ clock, capacityBytes: 100_000 });
+      const [a, b] = [blockOf('a', 90_000), blockOf('b', 1)];
+      await small.putBlock(a.id, a.bytes, alice);
+      expect(small.stats().disk.state).to.equal('fine');
+      clock.ms += 5;
+      await small.putBlock(b.id, b.bytes, alice);
+      expect(small.stats().disk).to.include({ state: 'nearly full', sinceMs: clock.ms });
+      await small.lookAtDisk();
+      expect(small.stats().disk.state).to.equal('nearly full');
+    });
+
     it('is not exceeded by puts at the same time', async () => {
-      const small = await make({ clock, capacityBytes: 1000 });
+      const small = await make({ clock, capacityBytes: 100_000 });
       const results = await Promise.allSettled(
         Array.from({ length: 10 }, (_, at) => {
-          const { id, bytes } = blockOf(`${at}`, 300);
+          const { id, bytes } = blockOf(`${at}`, 30_000);
           return small.putBlock(id, bytes, alice);
         }),
       );
       expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(3);
-      expect(small.stats().bytes).to.equal(900);
+      expect(small.stats().bytes).to.equal(90_000);
+    });
+
+    it('is used up by small values as by the files that they take', async () => {
+      const small = await make({ clock, capacityBytes: 3 * limits.storedValueBytesMin });
+      const [a, b, c] = [blockOf('', 0), blockOf('b', 1), blockOf('c', limits.storedValueBytesMin)];
+      await small.putBlock(a.id, a.bytes, alice);
+      await small.putBlock(b.id, b.bytes, alice);
+      await small.putRecord(recordOf('r', 1, 'x'));
+      expect(await codeOf(small.putBlock(c.id, c.bytes, alice))).to.equal('NO_SPACE');
+      expect(small.stats()).to.include({ bytes: 2 });
+      expect(small.usedBytes(alice)).to.equal(1);
+      await small.putRecord(recordOf('r', 2, 'a longer one that takes no more of the disk'));
+      expect(await codeOf(small.putRecord(recordOf('r', 3, 'x'.repeat(5000))))).to.equal('NO_SPACE');
+      await small.releaseBlock(b.id, alice, clock.ms);
+      await small.emptyTrash(clock.ms + 1);
+      await small.putBlock(c.id, c.bytes, alice);
     });
   });
 

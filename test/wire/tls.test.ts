@@ -298,6 +298,14 @@ describe('the TLS transport, as to who may do what', () => {
     await listener.close(0);
   });
 
+  it('ends the connection of whoever does not begin a handshake', async () => {
+    const silent = connectTcp({ port: Number(listener.address.split(':')[1]), host: '127.0.0.1' });
+    sockets.push(silent);
+    silent.on('error', () => undefined);
+    silent.resume();
+    await new Promise((resolve) => silent.once('close', resolve));
+  });
+
   it('ends a call to something that speaks no TLS, or says nothing, with an error', async () => {
     for (const [reply, code] of [
       ['SSH-2.0-x\r\n', 'UNREACHABLE'],

@@ -1,4 +1,5 @@
 /** What a handler is: one method, and the collaborators that it names. */
+import type { Clock } from '../../base/clock.js';
 import { PeerStoreError } from '../../base/errors.js';
 import type { Id } from '../../ring/identifier.js';
 import type { PeerRef } from '../../ring/peer.js';
@@ -15,6 +16,7 @@ export interface SpreadingDeps {
   readonly store: Store;
   readonly replication: Replication;
   readonly transport: Transport;
+  readonly clock: Clock;
   /** This machine: what is to be kept here needs no call. */
   readonly machine: Id;
 }
@@ -27,6 +29,13 @@ export function ownerOf(caller: Identity, named: Id | undefined): Id {
   if (caller.kind === 'user') return caller.userId;
   if (named === undefined) throw new PeerStoreError('PROTOCOL', 'a peer has to say whose block it is about');
   return named;
+}
+
+/**
+ * When a block was touched: now, or, where a peer passes a request on, as that one says, so that all holders note the same.
+ */
+export function touchedAt(caller: Identity, named: number | undefined, clock: Clock): number {
+  return caller.kind === 'peer' && named !== undefined ? named : clock.nowMs();
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Handler, requireSelf } from './handler.js';
 export function leaveHandler(membership: Membership): Handler<'leave'> {
   return ({ request, caller }) => {
     requireSelf(caller, request.peer);
-    membership.neighbourLeft(request.peer);
+    membership.neighbourLeft(request.peer, request.isForGood === true);
     return { response: {} };
   };
 }

@@ -5,13 +5,14 @@ import { shortId } from '../../ring/identifier.js';
 import type { Identity } from '../../wire/identity.js';
 import type { IncomingCall } from '../../wire/transport.js';
 import type { SpreadingDeps } from './handler.js';
+import { requireLatest } from './latest-record.js';
 
 /**
  * What postRecord and deleteRecord have in common: a record is checked, and kept here for a peer that passes it on, at
  * a majority of the holders for the user who wrote it.
  * @returns how many copies are on disk.
  * @throws PeerStoreError DAMAGED when it is not what its writer signed under this id, FORBIDDEN when the caller is not
- *   its writer, CONFLICT when a holder has accepted another value.
+ *   its writer, CONFLICT when a holder, or a peer behind the holders, has accepted another value.
  */
 export async function writeRecord(
   deps: SpreadingDeps,
@@ -29,11 +30,13 @@ export async function writeRecord(
   const keepHere = async (): Promise<void> =>
     deps.store.putRecord({ id, sequence: record.sequence, bytes: call.body });
   if (call.caller.kind === 'peer') {
+    deps.replication.requireStaying();
     await keepHere();
     return 1;
   }
   requireWriter(call.caller, record.writer);
   deps.replication.requireResponsible(id);
+  await requireLatest(deps, { id, sequence: record.sequence, bytes: call.body }, call.signal);
   const { done } = await deps.replication.spread(
     `writing record ${shortId(id)}`,
     call.signal,

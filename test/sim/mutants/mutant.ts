@@ -28,12 +28,18 @@ export interface Mutant extends Edit {
   readonly run: string;
   /** Rules: one of them has to be found broken. */
   readonly breaks: readonly string[];
-  /** Seeds to try, from 1 on; {@link defaultSeeds} unless told. */
-  readonly seeds?: number;
+  /** The seed to try first, as it found the mutant before; 1 unless told. */
+  readonly seed?: number;
 }
 
 /** Seeds after which a mutant counts as one that nobody finds. */
-export const defaultSeeds = 10;
+export const seedsTried = 10;
+
+/** The seeds to look for a mutant with, in order. */
+export function seedsFor({ seed: first = 1 }: Mutant): readonly number[] {
+  const all = Array.from({ length: seedsTried }, (_, at) => at + 1);
+  return [first, ...all.filter((seed) => seed !== first)];
+}
 
 const compiled = resolve(import.meta.dirname, '../../../src');
 const program = resolve(import.meta.dirname, '../run.js');

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { brokenIn, defaultSeeds, misfit, type Mutant, MutantRuns } from './mutant.js';
+import { brokenIn, misfit, type Mutant, MutantRuns, seedsFor } from './mutant.js';
 import { mutants } from './mutants.js';
 
 /** What became of a mutant: the seed that found it, with what it found, or undefined when none of them did. */
@@ -13,7 +13,7 @@ describe('sim: a wrong rule is found', function () {
 
   /** Looks for a mutant with one seed after the other; each has to pass on the program as it is. */
   async function hunt(mutant: Mutant): Promise<Fate> {
-    for (let seed = 1; seed <= (mutant.seeds ?? defaultSeeds); seed += 1) {
+    for (const seed of seedsFor(mutant)) {
       const end = await runs.mutated(mutant, seed);
       if (end.code === 0) continue;
       const sound = await runs.sound(mutant, seed);

@@ -15,6 +15,9 @@ const churning = 'churn --peers 40 --rate 0.3 --minutes 2 --steps 50 --published
 /** One with crashes of newcomers on their way in, and between a small ring and a large one. */
 const frail = 'grow --peers 18 --steps 20 --frail 3 --close 7';
 
+/** One that loses machines, and copies with them. */
+const losing = 'durability --peers 6 --steps 10 --days 1 --losses 300 --outages 600';
+
 const intervals = 'return a < b ? a < x && x < b : a < x || x < b;';
 
 export const mutants: readonly Mutant[] = [
@@ -28,6 +31,7 @@ export const mutants: readonly Mutant[] = [
       "next: { do: 'notify', peer: candidate } };",
     run: frail,
     breaks: ['onlyTheLivingAreAdopted'],
+    seed: 4,
   },
   {
     name: 'stabilize asks a candidate that does not lie before its successor',
@@ -36,6 +40,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'candidate !== null && candidate.id !== state.self.id',
     run: large,
     breaks: ['ideal'],
+    seed: 2,
   },
   {
     // A peer is told of one by its first successor, by that one itself, and by others when it looks around.
@@ -59,6 +64,7 @@ export const mutants: readonly Mutant[] = [
     ],
     run: large,
     breaks: ['livingNeighboursStay'],
+    seed: 2,
   },
   {
     name: 'stabilizeFromPred adopts a dead peer',
@@ -77,6 +83,7 @@ export const mutants: readonly Mutant[] = [
     ],
     run: frail,
     breaks: ['onlyTheLivingAreAdopted'],
+    seed: 4,
   },
   {
     name: 'stabilize keeps the list that it has behind its successor',
@@ -109,6 +116,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'state.successors.slice(1, 2) }',
     run: restlessLarge,
     breaks: ['oneLiveSuccessor'],
+    seed: 3,
   },
   {
     name: 'a dead head moves to the end of the list',
@@ -147,12 +155,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a dead predecessor is never replaced',
     file: 'node/stabilizer.js',
-    was: 'steps.rectifyAfterPing(state, candidate, listLength)',
+    was: 'steps.forgetPredecessor(state)',
     becomes: 'state',
-    // When it has been silent for long, it is asked even if nobody comes in its place.
-    also: [{ file: 'node/stabilizer.js', was: 'steps.forgetPredecessor(state)', becomes: 'state' }],
     run: restlessLarge,
     breaks: ['ideal'],
+    seed: 4,
   },
   {
     name: 'rectify adopts nobody',
@@ -161,6 +168,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'return state;',
     run: large,
     breaks: ['ideal'],
+    seed: 2,
   },
   {
     name: 'a living predecessor is forgotten',
@@ -281,6 +289,7 @@ export const mutants: readonly Mutant[] = [
     becomes: '[head] };',
     run: frail,
     breaks: ['oneLiveSuccessor'],
+    seed: 4,
   },
   {
     name: 'join takes the member for its successor',
@@ -289,6 +298,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'listBehind(self.id, member.self, [head, ...tail], length) };',
     run: large,
     breaks: ['principalsStay'],
+    seed: 2,
   },
   {
     name: "join takes the member's predecessor for its own",
@@ -297,6 +307,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'return { self, predecessor: member.predecessor, successors:',
     run: large,
     breaks: ['principalsStay'],
+    seed: 3,
   },
   {
     name: 'join behind whoever answers',
@@ -305,6 +316,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'return true;',
     run: large,
     breaks: ['principalsStay'],
+    seed: 5,
   },
   // atomic steps
   {
@@ -322,6 +334,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'const result = Promise.resolve().then(step);',
     run: small,
     breaks: ['oneStepAtATime'],
+    seed: 3,
   },
   {
     name: 'a peer shows its pointers before it has any',
@@ -330,6 +343,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'if (false)',
     run: large,
     breaks: ['outsidersAreSilent'],
+    seed: 3,
   },
   {
     name: 'a peer answers lookups before it is inside',
@@ -358,6 +372,8 @@ export const mutants: readonly Mutant[] = [
   },
   // What others say (neighbourhood.js, isOrdered) is no mutant here: the transport proves who answers, and whoever takes a list
   // in puts it in order (listBehind, withPeers). Only liars say such things, and they come no further for it.
+  // No mutant: that a newcomer asks on, behind other newcomers, for the first peer that is inside. Each of them has told its
+  // first successor of itself by then; only a predecessor that is replaced at that moment makes a difference.
   // lookups
   {
     name: 'a peer speaks for what lies deep in its list',
@@ -367,23 +383,17 @@ export const mutants: readonly Mutant[] = [
       'const deep = indexOfOwner(state, key);\n    if (deep > 0) return { found: true, peers: ringFrom(state, deep) };\n    if (inHalfOpen(self.id, key, head.id))',
     run: large,
     breaks: ['lookupTellsTheTruth'],
+    seed: 5,
   },
   {
     name: 'a peer without a predecessor answers for everything',
     file: 'ring/routing.js',
     was: 'predecessor !== null && inHalfOpen(predecessor.id, key, self.id)',
     becomes: 'predecessor === null || inHalfOpen(predecessor.id, key, self.id)',
-    // Hardly anybody is without one: one that is found dead is replaced in the same step.
-    also: [
-      {
-        file: 'ring/steps.js',
-        was: 'return rectify(next, candidate, length) ?? next;',
-        becomes: 'return next;',
-      },
-    ],
     run: churning,
     // Or a newcomer, which asks for its place, comes in where somebody else already is.
     breaks: ['lookupTellsTheTruth', 'principalsStay'],
+    seed: 3,
   },
   // No mutant: that a lookup takes up peers that do not lie before the key. It goes nearer only (#nearestWaiting), whatever
   // it has taken up, and asks nobody twice.
@@ -392,8 +402,9 @@ export const mutants: readonly Mutant[] = [
     file: 'ring/lookup-plan.js',
     was: 'const nearer = this.#nearestWaiting(this.#nearest);\n        const named',
     becomes: 'const nearer = undefined;\n        const named',
-    run: 'grow --peers 30',
+    run: restlessLarge,
     breaks: ['lookupTellsTheTruth'],
+    seed: 10,
   },
   {
     name: 'a lookup takes the word of a list for who lives',
@@ -402,6 +413,7 @@ export const mutants: readonly Mutant[] = [
     becomes: 'if (false)',
     run: 'grow --peers 7 --steps 40 --frail 3 --close 7',
     breaks: ['lookupNamesTheLiving'],
+    seed: 2,
   },
   {
     name: 'nobody looks for another part of the ring',
@@ -426,5 +438,22 @@ export const mutants: readonly Mutant[] = [
     becomes: 'return false;',
     run: 'arbitrary --peers 5 --kind 1',
     breaks: ['ideal'],
+  },
+  // copies
+  {
+    name: 'nobody lets go of copies that it need not have',
+    file: 'node/repair/repair.js',
+    was: 'away === 0 && present.length >= wanted',
+    becomes: 'false',
+    run: losing,
+    breaks: ['nothingIsKeptInVain'],
+  },
+  {
+    name: 'a machine that is away never loses its place',
+    file: 'node/repair/holders.js',
+    was: '.seenWithin(repairAfterMs)',
+    becomes: '.seenWithin(Infinity)',
+    run: losing,
+    breaks: ['everythingHasItsCopies', 'nothingIsShort', 'nothingIsLost', 'nothingIsKeptInVain'],
   },
 ];

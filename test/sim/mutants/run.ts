@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 
-import { brokenIn, defaultSeeds, misfit, type Mutant, MutantRuns } from './mutant.js';
+import { brokenIn, misfit, type Mutant, MutantRuns, seedsTried } from './mutant.js';
 import { mutants } from './mutants.js';
 
 async function main(): Promise<number> {
@@ -12,7 +12,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: { seeds: { type: 'string' }, jobs: { type: 'string' } },
   });
-  const seeds = Number(values.seeds ?? defaultSeeds);
+  const seeds = Number(values.seeds ?? seedsTried);
   const jobs = Number(values.jobs ?? 2);
   const waiting = mutants.filter(({ name }) => name.includes(positionals.join(' ')));
   const runs = new MutantRuns();

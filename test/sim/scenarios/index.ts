@@ -3,6 +3,7 @@ import type { Scenario } from '../scenario.js';
 import { arbitrary } from './arbitrary.js';
 import { chaos } from './chaos.js';
 import { churn } from './churn.js';
+import { durability } from './durability.js';
 import { fail } from './fail.js';
 import { grow } from './grow.js';
 import { hostile } from './hostile.js';
@@ -14,6 +15,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   arbitrary,
   chaos,
   churn,
+  durability,
   fail,
   grow,
   hostile,

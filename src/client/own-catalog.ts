@@ -1,0 +1,121 @@
+/** Changes of this device's own catalog: the one thing that a backup, a forget and an undelete write last. */
+import { sleep } from '../base/clock.js';
+import { hasCode, PeerStoreError } from '../base/errors.js';
+import { jittered } from '../base/random.js';
+import { type Decision, isLater } from '../archive/decision.js';
+import { MemoryChunkIndex } from '../archive/ports.js';
+import { sealHead, type Snapshot } from '../archive/snapshot.js';
+import { ArchiveWriter } from '../archive/writer.js';
+import { signRecord } from '../identity/record.js';
+import type { Id } from '../wire/index.js';
+import { type DeviceCatalog, headRecord, loadDevice } from './catalog.js';
+import { startElapsed } from './elapsed.js';
+import { rootsOfHead } from './reachable.js';
+import type { Session } from './session.js';
+import { writeWhileTouched } from './touch.js';
+
+/** Attempts while another process of the same device writes the catalog, too. */
+const saveAttempts = 8;
+/** The longest pause before another attempt: two processes must not go on meeting each other. */
+const conflictPauseMs = 200;
+
+/** What is to be in the catalog. */
+type CatalogParts = Pick<DeviceCatalog, 'snapshots' | 'decisions'>;
+
+/**
+ * Changes this device's catalog. Everything that it comes to refer to has to be stored already. When it returns, the
+ * change is in the ring; when it throws, it may be there.
+ * @param change what is to be there in the place of what is; undefined leaves it as it is. Called again for each attempt.
+ * @throws PeerStoreError MISSING or DAMAGED when this device's catalog cannot be read; CONFLICT when other processes of
+ *   this device keep changing it at the same time; as the ring's reads and writes do.
+ */
+export async function changeOwnCatalog(
+  session: Session,
+  writer: ArchiveWriter,
+  change: (before: CatalogParts) => CatalogParts | undefined,
+): Promise<void> {
+  const { device } = session.keys;
+  // Of all attempts: what the first one has stored the next ones do not ask for again.
+  const elapsedMs = startElapsed(session.clock);
+  for (let attempt = 1; ; attempt += 1) {
+    const before = await ownCatalog(session);
+    const after = change(before);
+    if (after === undefined) return;
+    const [catalog, decisions] = [
+      await writer.writeCatalog(after.snapshots),
+      await writer.writeDecisions([...after.decisions].sort((a, b) => (a.snapshot < b.snapshot ? -1 : 1))),
+    ];
+    await writer.flush();
+    const head = { catalog: await catalog.settled(), decisions: await decisions.settled() };
+    const record = signRecord(device, {
+      ...headRecord,
+      sequence: before.sequence + 1,
+      timeMs: session.clock.nowMs(),
+      deleted: false,
+      value: sealHead(session.secrets, head),
+    });
+    try {
+      await writeWhileTouched(session, rootsOfHead(head), elapsedMs, () => session.records.put(record));
+      return;
+    } catch (error) {
+      if (!hasCode(error, 'CONFLICT') || attempt >= saveAttempts) throw error;
+      const { clock, random, signal } = session;
+      await sleep(clock, jittered(random, conflictPauseMs / 2, 1), signal);
+    }
+  }
+}
+
+/** A writer for lists alone, which finds nothing that was stored before. */
+export function writerOf(session: Session): ArchiveWriter {
+  const { secrets, compressor, blocks, reader } = session;
+  return new ArchiveWriter({ secrets, compressor, sink: blocks, index: new MemoryChunkIndex(), reader });
+}
+
+/** Adds a snapshot. Throws as {@link changeOwnCatalog}. */
+export function addSnapshot(session: Session, writer: ArchiveWriter, snapshot: Snapshot): Promise<void> {
+  return changeOwnCatalog(session, writer, ({ snapshots, decisions }) => {
+    // Written by an attempt that was told of a failure after it had succeeded.
+    if (snapshots.some(({ id }) => id === snapshot.id)) return undefined;
+    return { snapshots: [...snapshots, snapshot], decisions };
+  });
+}
+
+/**
+ * Decides about snapshots, of whatever device. Throws as {@link changeOwnCatalog}.
+ * @param known the decisions that count so far: these come after them, whatever the clocks say
+ */
+export function decide(
+  session: Session,
+  ids: readonly Id[],
+  isForgotten: boolean,
+  known: ReadonlyMap<Id, Decision>,
+): Promise<void> {
+  const nowMs = session.clock.nowMs();
+  const made = ids.map((snapshot): Decision => {
+    const atMs = Math.max(nowMs, (known.get(snapshot)?.atMs ?? -1) + 1);
+    return { snapshot, atMs, isForgotten };
+  });
+  return changeOwnCatalog(session, writerOf(session), ({ snapshots, decisions }) => {
+    const all = new Map(decisions.map((decision) => [decision.snapshot, decision]));
+    for (const decision of made) {
+      const before = all.get(decision.snapshot);
+      if (before === undefined || isLater(decision, before)) all.set(decision.snapshot, decision);
+    }
+    return { snapshots, decisions: [...all.values()] };
+  });
+}
+
+/** This device's catalog. Without it nothing may be written: a new one would leave out what the old one has. */
+async function ownCatalog(session: Session): Promise<DeviceCatalog> {
+  try {
+    return await loadDevice(session, session.keys.device.publicKey);
+  } catch (error) {
+    if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
+    throw new PeerStoreError(
+      error.code,
+      `the list of this device's snapshots cannot be read, so none can be added (${error.message}): start the peers ` +
+        'that are missing, or go on as another device, with peerstore-client init --recover and another key file',
+      { cause: error },
+    );
+  }
+}
