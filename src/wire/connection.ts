@@ -22,6 +22,11 @@ import type { CallOptions, Dispatch } from './transport.js';
 
 export interface ConnectionOptions {
   readonly stream: Duplex;
+  /**
+   * Where the bytes of the stream come from; by default its own `data`. Called once, with who takes them. A piece may be
+   * overwritten when it has been taken.
+   */
+  readonly onBytes?: (take: (piece: Uint8Array) => void) => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** The other side's address, for messages and the log. */
@@ -86,7 +91,9 @@ export class Connection {
     });
     this.#lastActiveMs = clock.monotonicMs();
     this.closed = new Promise((resolve) => stream.once('close', resolve));
-    stream.on('data', (chunk: Uint8Array) => this.#onData(chunk));
+    const take = (piece: Uint8Array): void => this.#onData(piece);
+    if (options.onBytes === undefined) stream.on('data', take);
+    else options.onBytes(take);
     stream.on('end', () => this.#onStreamEnd(undefined));
     stream.on('error', (error: Error) => this.#onStreamEnd(error));
     stream.on('close', () => this.#onStreamEnd(undefined));

@@ -1,7 +1,7 @@
 /**
  * Takes a stream of bytes apart into frames, however the bytes are cut.
  *
- * Headers that lie whole in one piece are read where they are. Memory for a body is taken once, after its prefix was
+ * No piece of the stream is kept: it may be overwritten when {@link FrameParser.push} returns. Memory for a body is taken once, after its prefix was
  * found to be within the bounds and the receiver, who has seen the header, said that it wants it; a body that it does
  * not want passes by without being kept.
  */
@@ -135,7 +135,8 @@ export class FrameParser {
   #takeHeader(chunk: Uint8Array, at: number): number {
     const length = this.#headerBytes;
     if (this.#heldBytes === 0 && chunk.length - at >= length) {
-      this.#readHeader(chunk.subarray(at, at + length));
+      // What is read of it may keep parts of it, while the chunk may be overwritten.
+      this.#readHeader(Uint8Array.prototype.slice.call(chunk, at, at + length));
       return at + length;
     }
     const next = this.#hold(chunk, at, length);

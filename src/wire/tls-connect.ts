@@ -1,5 +1,6 @@
 /** The calling half of the TLS transport: a connection to a peer that has proved who it is. */
-import { connect, type TLSSocket } from 'node:tls';
+import type { OnReadOpts } from 'node:net';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 import { PeerStoreError, systemCode } from '../base/errors.js';
 import { limits } from '../base/limits.js';
@@ -11,6 +12,7 @@ import { memberBounds } from './frame-parser.js';
 import type { Identity } from './identity.js';
 import { tlsReason, type TlsContext } from './tls-context.js';
 import { checkPinned, identityOf } from './tls-verify.js';
+import { ReadBuffer } from './read-buffer.js';
 import type { Endpoint } from './transport.js';
 
 /**
@@ -23,7 +25,17 @@ export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSigna
     const { host, port } = addressToCall(to.address);
     const { clock, secure } = context;
     // rejectUnauthorized is off because checkPeer decides, before anything is sent; see tls-verify.ts.
-    const socket = connect({ ...secure, host, port, rejectUnauthorized: false });
+    const reads = new ReadBuffer();
+    const { onread } = reads;
+    // `onread` is in Node's documentation, and not in its types.
+    const options: ConnectionOptions & { onread: OnReadOpts } = {
+      ...secure,
+      host,
+      port,
+      rejectUnauthorized: false,
+      onread,
+    };
+    const socket = connect(options);
     socket.setNoDelay(true);
     const fail = (error: PeerStoreError): void => {
       onEnd();
@@ -55,7 +67,7 @@ export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSigna
       try {
         const identity = checkPeer(context, to, socket);
         onEnd();
-        resolve(openConnection(context, to, socket, identity));
+        resolve(openConnection(context, to, socket, identity, reads));
       } catch (error) {
         fail(asPeerStoreError(error));
       }
@@ -68,9 +80,11 @@ function openConnection(
   to: Endpoint,
   stream: TLSSocket,
   identity: Identity,
+  reads: ReadBuffer,
 ): Connection {
   return new Connection({
     stream,
+    onBytes: (take) => reads.to(take),
     clock,
     log,
     remote: to.address,
