@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises';
 
 import { type Lab, type Peer, succeeded } from '../e2e/harness.js';
 import { until } from '../e2e/processes.js';
-import { writePseudoRandom } from './backup.js';
 import { plainMibPerSecond } from './plain-copy.js';
 import { inLab } from './programs.js';
+import { writePseudoRandom } from './sources.js';
 
 const MiB = 1024 * 1024;
 const count = 5;

@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
-import { writePseudoRandom } from './backup.js';
 import { inLab, LocalRing } from './programs.js';
+import { writePseudoRandom } from './sources.js';
 
 const MiB = 1024 * 1024;
 

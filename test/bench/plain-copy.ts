@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 import { issue, makeAuthority } from '../wire/certificates.js';
 import type { TlsCredentials } from '../../src/wire/tls.js';
-import { writePseudoRandom } from './backup.js';
+import { writePseudoRandom } from './sources.js';
 
-const rounds = 3;
+const rounds = 5;
 const chunkBytes = 1024 * 1024;
 
 interface Order {

@@ -10,7 +10,9 @@ interface Benchmark {
 const benchmarks: Readonly<Record<string, string>> = {
   rpc: 'small requests a second over one TLS connection, 64 in flight',
   put: 'MiB/s of 1 MiB blocks put over TLS, verified and synced to disk',
-  backup: 'three peers and the client: first backup, again, restore; restic and Borg beside it',
+  backup: 'first backups and what they store, beside restic and Borg: [ROUNDS]',
+  again: 'the same again, nothing changed, beside restic and Borg: [ROUNDS]',
+  restore: 'getting it back, beside restic and Borg: [ROUNDS]',
   repair: 'one of five peers is lost: until all copies are there again: [MiB A PEER]',
   join: 'a sixth peer comes: until it has its share: [MiB A PEER]',
   reconcile: 'what it costs to find the keys in which two holders differ: [KEYS] [DIFFERENCES]',
