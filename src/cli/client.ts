@@ -2,6 +2,7 @@
 import type { Argv } from 'yargs';
 
 import type { Overwrite } from '../client/place.js';
+import { completionScript, shells } from './client/completion.js';
 import type { CommonArguments } from './client/context.js';
 import type { ExitCode } from './exit-codes.js';
 import { type Console, runProgram } from './run.js';
@@ -201,6 +202,12 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         const { runStatus } = await import('./client/status.js');
         await runStatus(argv as typeof argv & CommonArguments, console);
       })
+      .command(
+        'completion <shell>',
+        'prints what makes a shell complete these commands; its first line says where it goes',
+        (sub) => sub.positional('shell', { choices: shells, demandOption: true }),
+        (argv) => console.out(completionScript(argv.shell).trimEnd()),
+      )
       .demandCommand(1, 'say what to do'),
   );
 }
