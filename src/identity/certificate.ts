@@ -4,7 +4,7 @@
  * A ring has one authority, whose certificate signs itself. Everybody else's certificate is signed by the authority
  * directly: there are no chains. Making them is in authority.ts.
  */
-import { X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 
 import { asBuffer, sha256 } from '../base/bytes.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
@@ -46,9 +46,9 @@ export function fingerprintOf(publicKey: Uint8Array): Uint8Array {
  * @throws PeerStoreError NOT_ADMITTED when it is no certificate, or none of an authority.
  */
 export function readAuthority(bytes: Uint8Array, what: string): AuthorityCertificate {
-  const certificate = parse(bytes, what);
-  const publicKey = rawPublicKey(certificate.publicKey, what);
-  if (!certificate.ca || !certificate.verify(certificate.publicKey)) {
+  const { certificate, key } = parse(bytes, what);
+  const publicKey = rawPublicKey(key, what);
+  if (!certificate.ca || !certificate.verify(key)) {
     throw new PeerStoreError('NOT_ADMITTED', `${what} is not the certificate of a ring's authority`);
   }
   return { der: certificate.raw, publicKey, fingerprint: fingerprintOf(publicKey) };
@@ -60,11 +60,11 @@ export function readAuthority(bytes: Uint8Array, what: string): AuthorityCertifi
  */
 export function readCertificate(leafDer: Uint8Array, authority: AuthorityCertificate): Certified {
   const what = 'the certificate';
-  const leaf = parse(leafDer, what);
+  const { certificate: leaf, key } = parse(leafDer, what);
   if (leaf.ca || !leaf.verify(publicKeyObject(authority.publicKey))) {
     throw new PeerStoreError('NOT_ADMITTED', `${what} is not signed by the authority of this ring`);
   }
-  const publicKey = rawPublicKey(leaf.publicKey, what);
+  const publicKey = rawPublicKey(key, what);
   return {
     identity: identityOf(publicKey, roleOf(leaf.raw)),
     publicKey,
@@ -110,7 +110,7 @@ export function certificateToPem(der: Uint8Array): string {
  * @throws PeerStoreError NOT_ADMITTED when it is no certificate.
  */
 export function certificateToDer(bytes: Uint8Array, what: string): Uint8Array {
-  return parse(bytes, what).raw;
+  return parse(bytes, what).certificate.raw;
 }
 
 /** The place on the ring that a key and a nonce make. */
@@ -145,13 +145,18 @@ function roleOf(der: Uint8Array): Role {
   }
 }
 
-function parse(bytes: Uint8Array, what: string): X509Certificate {
+function parse(
+  bytes: Uint8Array,
+  what: string,
+): { readonly certificate: X509Certificate; readonly key: KeyObject } {
   // PEM is a third longer than DER, and has its two lines.
   if (bytes.length > 2 * limits.certificateBytes) {
     throw new PeerStoreError('NOT_ADMITTED', `${what} is too long for a certificate`);
   }
   try {
-    return new X509Certificate(asBuffer(bytes));
+    const certificate = new X509Certificate(asBuffer(bytes));
+    // The key is decoded when it is asked for, and may turn out to be none.
+    return { certificate, key: certificate.publicKey };
   } catch (error) {
     throw new PeerStoreError('NOT_ADMITTED', `${what} is not a readable X.509 certificate`, { cause: error });
   }
