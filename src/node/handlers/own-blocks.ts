@@ -15,6 +15,7 @@ export function ownBlocksHandler({
 }): Handler<'ownBlocks'> {
   return async ({ caller, request: { first } }) => {
     replication.requireResponsible(first);
+    replication.requireMajority();
     const owner = ownerOf(caller, undefined);
     // Taken before the look: what is touched from now on has a later time.
     const nowMs = clock.nowMs();
