@@ -307,6 +307,8 @@ export const limitTable = Object.freeze({
    */
   majorityOfMs: 14 * day,
   majorityHoldMs: 10 * minute,
+  /** Records of which a client remembers the highest number: its profile and the lists of all its devices, several times. */
+  seenRecords: 1024,
   /** Answers of one peer to what a user has there: each is about a thousand keys, so that is more than fit any disk. */
   ownBlocksAnswers: 100_000,
   /** How much earlier than by its own clock a holder notes a touch that another one names: what a request may take. */

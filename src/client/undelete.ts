@@ -20,7 +20,7 @@ export function restorable(
 /**
  * Brings forgotten snapshots back.
  * @param names ids, or beginnings of them
- * @returns their ids, and how many blocks they need
+ * @returns the ids of those that are back, and how many blocks they need
  * @throws PeerStoreError NOT_FOUND or USAGE when a name is none; MISSING when something that one of them needs is gone:
  *   then none is brought back; as the ring's reads and writes do.
  */
@@ -45,10 +45,11 @@ export async function undelete(
       );
     }
   }
-  const ids = chosen.map(({ id }) => id);
-  await writeWhileTouched(session, chosen.map(rootOf), elapsedMs, () =>
-    decide(session, ids, false, catalogs.decisions),
-  );
+  let ids: readonly string[] = [];
+  await writeWhileTouched(session, chosen.map(rootOf), elapsedMs, async () => {
+    const wanted = chosen.map(({ id }) => id);
+    ids = await decide(session, wanted, false, catalogs);
+  });
   return { ids, blocks };
 }
 

@@ -85,7 +85,7 @@ class TestDevice {
     const catalogs = await loadCatalogs(session);
     if (choice < 0.95) {
       const ids = catalogs.snapshots.map(({ id }) => id).filter(() => randomFraction(this.#random) < 0.9);
-      if (ids.length > 0) await decide(session, ids, true, catalogs.decisions);
+      if (ids.length > 0) await decide(session, ids, true, catalogs);
       return;
     }
     const names = restorable(session, catalogs).map(({ snapshot }) => snapshot.id);

@@ -50,7 +50,7 @@ export async function runForget(args: ForgetArguments, console: Console): Promis
       .filter(({ reasons }) => reasons.length === 0)
       .map(({ snapshot }) => snapshot.id);
     if (!args.quiet || args.json) for (const group of groups) show(group, args, console);
-    if (!args.dryRun && forgotten.length > 0) await decide(session, forgotten, true, catalogs.decisions);
+    if (!args.dryRun && forgotten.length > 0) await decide(session, forgotten, true, catalogs);
     const kept = snapshots.length - forgotten.length;
     if (args.json) console.out(JSON.stringify({ kept, forgotten: forgotten.length, dryRun: args.dryRun }));
     else if (!args.quiet) {
