@@ -20,7 +20,7 @@ import { type RingState, seesWholeRing } from '../ring/state.js';
 import type { RememberedPeers } from './remembered-peers.js';
 
 export interface MajorityOptions {
-  readonly membership: { readonly state: RingState };
+  readonly membership: { readonly state: RingState; readonly isInside: boolean };
   readonly remembered: Pick<RememberedPeers, 'seenWithin'>;
   readonly clock: Clock;
 }
@@ -36,12 +36,18 @@ export class Majority {
 
   constructor(options: MajorityOptions) {
     this.#options = options;
-    this.look();
   }
 
-  /** Looks at the pointers: to be called whenever they have changed. */
-  look(): void {
-    const { absent, count } = this.#machines();
+  /** The pointers have changed: how they were counts as well, up to now. */
+  changed(before: RingState): void {
+    // Nobody is told anything of the ring by a peer that is on its way into it.
+    if (!this.#options.membership.isInside) return;
+    this.#look(before);
+    this.#look(this.#options.membership.state);
+  }
+
+  #look(state: RingState): void {
+    const { absent, count } = this.#machines(state);
     const wasLacking = this.#isLacking;
     this.#isLacking = 2 * absent.length >= count;
     if (wasLacking || this.#isLacking) this.#lackedAtMs = this.#options.clock.monotonicMs();
@@ -49,10 +55,11 @@ export class Majority {
 
   /** @throws PeerStoreError UNSETTLED when less than a majority is seen, or was a moment ago. */
   require(): void {
-    this.look();
+    const { state } = this.#options.membership;
+    this.#look(state);
     const leftMs = this.#lackedAtMs + limits.majorityHoldMs - this.#options.clock.monotonicMs();
     if (leftMs <= 0) return;
-    const { absent, count } = this.#machines();
+    const { absent, count } = this.#machines(state);
     const seen = `this peer sees ${count - absent.length} of the ${count} machines of its ring`;
     const named = absent.slice(0, namedMost).join(', ') + (absent.length > namedMost ? ' and others' : '');
     throw new PeerStoreError(
@@ -60,15 +67,14 @@ export class Majority {
       this.#isLacking
         ? `${seen} (not ${named}); while it may be cut off from those that know more, nothing can be given up: start ` +
             'them, or put other machines in the place of those that are lost (docs/operations.md, "Deleting")'
-        : `${seen}, but was cut off or started lately: try again in ${Math.ceil(leftMs / 60_000)} min`,
+        : `${seen}, but was cut off or served alone lately: try again in ${Math.ceil(leftMs / 60_000)} min`,
       { retryAfterMs: leftMs },
     );
   }
 
   /** How many machines count, this one among them, and the addresses of those that are not there. */
-  #machines(): { readonly absent: readonly string[]; readonly count: number } {
-    const { membership, remembered } = this.#options;
-    const { state } = membership;
+  #machines(state: RingState): { readonly absent: readonly string[]; readonly count: number } {
+    const { remembered } = this.#options;
     const { self, predecessor, successors } = state;
     const present = new Set(
       [self, ...(predecessor === null ? [] : [predecessor]), ...successors].map(machineOf),

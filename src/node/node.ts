@@ -227,7 +227,7 @@ export class Node {
       knownPeers: options.knownPeers ?? limits.knownPeers,
       predecessorSilentMs: longestSilenceMs(intervals.stabilize),
       onChange: (before, after) => {
-        replication.pointersChanged();
+        replication.pointersChanged(before);
         node.#upkeep.pointersChanged(before, after);
       },
       onVerdict: (verdict) => {

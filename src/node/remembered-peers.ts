@@ -111,7 +111,10 @@ export class RememberedPeers {
    */
   async load(): Promise<void> {
     const entries = await this.#memory.load();
-    const writtenMs = Math.max(0, ...entries.map(({ lastSeenMs, leftMs = 0 }) => Math.max(lastSeenMs, leftMs)));
+    const writtenMs = Math.max(
+      0,
+      ...entries.map(({ lastSeenMs, leftMs = 0 }) => Math.max(lastSeenMs, leftMs)),
+    );
     const nowMs = this.#clock.monotonicMs();
     for (const { peer, lastSeenMs, leftMs, isHearsay = false } of entries) {
       if (peer.id === this.#self) continue;

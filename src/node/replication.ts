@@ -12,6 +12,7 @@ import type { Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import { inHalfOpen } from '../ring/interval.js';
 import type { PeerRef } from '../ring/peer.js';
+import type { RingState } from '../ring/state.js';
 import { type AtHolder, Copies, failureOf, TooFew } from './copies.js';
 import { Majority } from './majority.js';
 import type { Membership } from './membership.js';
@@ -112,8 +113,8 @@ export class Replication {
   }
 
   /** The pointers of this peer have changed. */
-  pointersChanged(): void {
-    this.#majority.look();
+  pointersChanged(before: RingState): void {
+    this.#majority.changed(before);
   }
 
   /**

@@ -21,11 +21,12 @@ async function peerKnowing(known: readonly PeerRef[]) {
   const memory = { load: () => Promise.resolve([]), save: () => Promise.resolve() };
   const remembered = new RememberedPeers(peerAt(100).id, clock, memory);
   remembered.see(known);
-  const membership: { state: RingState } = { state: stateOf(known) };
+  const membership = { state: stateOf(known), isInside: true };
   const majority = new Majority({ membership, remembered, clock });
   const set = (peers: readonly PeerRef[]): void => {
+    const { state } = membership;
     membership.state = stateOf(peers);
-    majority.look();
+    majority.changed(state);
   };
   const message = (): string | undefined => {
     try {
@@ -87,23 +88,27 @@ describe('node/majority', () => {
     expect(message()).to.equal(undefined);
   });
 
-  it('a peer that starts alone and remembers others does not count at once when it finds them', async () => {
-    const clock = new VirtualClock();
-    const remembered = new RememberedPeers(peerAt(100).id, clock, {
-      load: () =>
-        Promise.resolve([
-          { peer: peerAt(1), lastSeenMs: 1 },
-          { peer: peerAt(2), lastSeenMs: 0, leftMs: 1 },
-        ]),
-      save: () => Promise.resolve(),
+  for (const isInside of [true, false]) {
+    it(`${isInside ? 'has to be there for a while' : 'counts at once'} where a peer starts, and ${isInside ? 'serves alone first' : 'finds the others'}`, async () => {
+      const clock = new VirtualClock();
+      await clock.runFor(minuteMs);
+      const entries = [
+        { peer: peerAt(1), lastSeenMs: 1 },
+        { peer: peerAt(2), lastSeenMs: 0, leftMs: 1 },
+      ];
+      const memory = { load: () => Promise.resolve(entries), save: () => Promise.resolve() };
+      const remembered = new RememberedPeers(peerAt(100).id, clock, memory);
+      await remembered.load();
+      const membership = { state: stateOf([]), isInside };
+      const majority = new Majority({ membership, remembered, clock });
+      const { state } = membership;
+      membership.state = stateOf([peerAt(1), peerAt(2)]);
+      majority.changed(state);
+      membership.isInside = true;
+      if (isInside) expect(() => majority.require()).to.throw('served alone lately');
+      else majority.require();
     });
-    await remembered.load();
-    const membership = { state: stateOf([]) };
-    const majority = new Majority({ membership, remembered, clock });
-    membership.state = stateOf([peerAt(1), peerAt(2)]);
-    majority.look();
-    expect(() => majority.require()).to.throw('started lately');
-  });
+  }
 
   it('who has handed everything over does not count, who said goodbye to come back does, and nobody for ever', async () => {
     const peers = [1, 2, 3, 4].map(peerAt);
