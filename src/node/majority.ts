@@ -30,6 +30,7 @@ const namedMost = 3;
 
 export class Majority {
   readonly #options: MajorityOptions;
+  #lookedAt: RingState | undefined;
   #isLacking = false;
   /** Until when less than a majority was seen, on the clock that only grows. */
   #lackedAtMs = -Infinity;
@@ -42,13 +43,15 @@ export class Majority {
   changed(before: RingState): void {
     // Nobody is told anything of the ring by a peer that is on its way into it.
     if (!this.#options.membership.isInside) return;
-    this.#look(before);
+    // It was looked at when it came, unless this peer came in with it.
+    if (this.#lookedAt !== before) this.#look(before);
     this.#look(this.#options.membership.state);
   }
 
   #look(state: RingState): void {
     const { absent, count } = this.#machines(state);
     const wasLacking = this.#isLacking;
+    this.#lookedAt = state;
     this.#isLacking = 2 * absent.length >= count;
     if (wasLacking || this.#isLacking) this.#lackedAtMs = this.#options.clock.monotonicMs();
   }

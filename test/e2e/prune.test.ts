@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -74,7 +74,8 @@ describe('What no snapshot needs any more', function () {
   });
 
   it('is not given up beside a peer that may be cut off from the others', async () => {
-    const [one, other] = await lab.ring(2);
+    const [first, other] = await lab.ring(2);
+    let one: Peer = first;
     const ada = await lab.user('ada', one);
     succeeded(await ada.run(['backup', randomFiles(lab.path('data'), 1, MiB)]));
     expect(await said(ada, ['prune'])).to.include({ snapshots: 1 });
@@ -92,7 +93,7 @@ describe('What no snapshot needs any more', function () {
       new RegExp(other!.address),
       /put other machines in the place/,
     );
-    await lab.again(other!);
+    const back = await lab.again(other!);
     await until('both to be there', async () => (await lab.status(one)).successors.length === 1);
     expectRefusal(
       await ada.run(['prune']),
@@ -100,6 +101,15 @@ describe('What no snapshot needs any more', function () {
       /2 of the 2 machines .* try again in \d+ min/,
     );
     expect(stored(one)).to.equal(before);
+
+    // What docs/operations.md says of a machine that is the only one left for good.
+    back.kill('SIGKILL');
+    await back.ended;
+    one.kill('SIGTERM');
+    await one.ended;
+    rmSync(join(one.dataPath, 'peers'));
+    one = await lab.again(one);
+    expect(await said(ada, ['prune', '--peer-addr', one.address])).to.include({ snapshots: 1 });
   });
 
   it('is not guessed at', async () => {
