@@ -53,11 +53,7 @@ export async function loadForCertain(session: Session, lost: readonly string[]):
 
 function requireNewest({ seen, keys }: Session, { profile, heads }: Catalogs): void {
   const own = toHex(keys.device.publicKey);
-  const where =
-    seen.path === undefined
-      ? ''
-      : ` (remembered in ${seen.path}; delete that file if they are lost for good)`;
-  const advice = `start the peers that are missing, and look with peerstore-client snapshots whether all are there${where}`;
+  const advice = `start the peers that are missing, and look with peerstore-client snapshots whether all are there${seen.advice}`;
   if (profile.sequence < seen.highest(profileRecord(keys)))
     throw doubt(`the peers have an older list of your devices than this machine has seen: ${advice}`);
   if (!profile.devices.some(({ key }) => toHex(key) === own)) {

@@ -93,7 +93,7 @@ export async function registerDevice(session: RegisteringSession, deviceName: st
       throw new PeerStoreError(
         'UNSETTLED',
         "the peers that can be reached have an older list of the user's devices than this machine has seen: nothing is " +
-          'listed before this device can be added to the newest one; start the peers that are missing',
+          `listed before this device can be added to the newest one; start the peers that are missing${session.seen.advice}`,
       );
     }
     if (devices.length >= limits.userDevices) {

@@ -67,18 +67,10 @@ export async function prune(session: Session, options: PruneOptions): Promise<Pr
   const catalogs = await loadForCertain(session, options.withoutDevices ?? []);
   const needed = await neededBy(session, catalogs);
   const counts = { needed: counter(), freed: counter(), spared: counter() };
-  let failure: unknown;
-  try {
-    await giveUp(session, options, { catalogs, needed, elapsedMs, counts });
-  } catch (error) {
-    failure = error;
-  }
-  if (!options.dryRun) {
-    // Also after a failure: what was given up until then may be needed by now.
-    await keepNewcomers(session, catalogs).catch((error: unknown) => (failure ??= error));
-  }
-  // eslint-disable-next-line @typescript-eslint/only-throw-error -- as it was thrown
-  if (failure !== undefined) throw failure;
+  const given = await Promise.allSettled([giveUp(session, options, { catalogs, needed, elapsedMs, counts })]);
+  // Also after a failure: what was given up until then may be needed by now.
+  const kept = await Promise.allSettled(options.dryRun ? [] : [keepNewcomers(session, catalogs)]);
+  for (const result of [...given, ...kept]) if (result.status === 'rejected') throw result.reason;
   if (!options.dryRun) await forgetForGood(session, catalogs);
   return {
     snapshots: catalogs.snapshots.length,

@@ -53,9 +53,11 @@ export class SeenRecords {
     return seen;
   }
 
-  /** What a person can delete to have it forgotten. */
-  get path(): string | undefined {
-    return this.#options?.path;
+  /** What a person can do when what was seen is lost for good, to be put behind a sentence; nothing when it is not on disk. */
+  get advice(): string {
+    return this.#options === undefined
+      ? ''
+      : ` (remembered in ${this.#options.path}; delete that file when what is newer is lost for good)`;
   }
 
   /** The highest number that was seen of a record, 0 if none was. */
@@ -86,7 +88,8 @@ export class SeenRecords {
       await writeFileAtomic(path, packValue(fileCodec, { version: 1, records }), 0o600, random);
       this.#isChanged = false;
     } catch (error) {
-      log.warn('what this machine has seen of the ring is not remembered', { path, error: messageOf(error) });
+      // Said by every command otherwise, where there is no room for caches.
+      log.info('what this machine has seen of the ring is not remembered', { path, error: messageOf(error) });
     }
   }
 
