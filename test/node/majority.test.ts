@@ -88,8 +88,11 @@ describe('node/majority', () => {
     expect(message()).to.equal(undefined);
   });
 
-  for (const isInside of [true, false]) {
-    it(`${isInside ? 'has to be there for a while' : 'counts at once'} where a peer starts, and ${isInside ? 'serves alone first' : 'finds the others'}`, async () => {
+  for (const [rule, isInside] of [
+    ['has to be there for a while where a peer that starts has served alone first', true],
+    ['counts at once where a peer that starts finds the others before it serves', false],
+  ] as const) {
+    it(rule, async () => {
       const clock = new VirtualClock();
       await clock.runFor(minuteMs);
       const entries = [
