@@ -1,5 +1,5 @@
 /** Files of our own: written atomically, and durable when the promise resolves. */
-import { constants, type FileHandle, open, readFile, rename, unlink } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { messageOf, PeerStoreError, systemCode } from './errors.js';
@@ -42,6 +42,11 @@ export async function writeFileAtomic(
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Makes a directory, with those above it, which only its owner may look into. One that is there stays as it is. */
+export async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
 /** The bytes of a file, or undefined when there is none. */

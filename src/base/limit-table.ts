@@ -300,6 +300,19 @@ export const limitTable = Object.freeze({
   touchLeaseMs: 6 * hour,
   /** What a prune remembers of the blocks that are needed: 27 bits for each of ten million. */
   pruneFilterBytes: 32 * MiB,
+  /**
+   * Where a peer has not seen more than half of the machines of these two weeks for these ten minutes, users give nothing up
+   * (src/node/majority.ts). Two weeks: longer than most people leave machines to themselves, and twice as long as what was
+   * given up by mistake lies in the trash. Ten minutes: a client asks all peers, reads its lists and asks all once more within them.
+   */
+  majorityOfMs: 14 * day,
+  majorityHoldMs: 10 * minute,
+  /** Records of which a client remembers the highest number: its profile and the lists of all its devices, several times. */
+  seenRecords: 1024,
+  /** Answers of one peer to what a user has there: each is about a thousand keys, so that is more than fit any disk. */
+  ownBlocksAnswers: 100_000,
+  /** How much earlier than by its own clock a holder notes a touch that another one names: what a request may take. */
+  touchBehindMs: 5 * minute,
   /** How long a forgotten snapshot stays in the lists. It can be brought back until a day before. */
   forgottenKeptMs: 30 * day,
   undeleteMs: 29 * day,

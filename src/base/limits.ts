@@ -78,6 +78,13 @@ atMost(
   limits.clockJumpMs,
   'a touch from a clock that is believed is no jump of ours',
 );
+atMost(
+  limits.majorityHoldMs,
+  limits.retryAfterMaxMs,
+  'a peer can say when it has seen a majority for long enough',
+);
+atMost(limits.majorityHoldMs, limits.majorityOfMs, 'a machine that has just gone still counts');
+atMost(4 * limits.touchBehindMs, limits.touchLeaseMs / 2, 'a touch that is noted earlier still protects');
 atMost(limits.hasBlocksIds, limits.indexCommitChanges, 'a full HasBlocks fits one commit');
 atMost(
   limits.successorListLength + 1,

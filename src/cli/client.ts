@@ -174,6 +174,22 @@ export function runClient(args: readonly string[], console: Console): Promise<Ex
         },
       )
       .command(
+        'prune',
+        'gives up what no snapshot needs any more',
+        (sub) =>
+          sub
+            .option('dry-run', {
+              type: 'boolean',
+              default: false,
+              describe: 'only say what would be given up',
+            })
+            .option(
+              'without-device',
+              globs('give up the snapshots of this device, whose list of them is lost'),
+            ),
+        async (argv) => (await import('./client/prune.js')).runPrune(argv, console),
+      )
+      .command(
         'undelete [snapshots..]',
         'brings forgotten snapshots back; without any named, lists them',
         (sub) => sub.positional('snapshots', { type: 'string', array: true, default: [] as string[] }),
@@ -222,6 +238,7 @@ const repeatable = [
   'tag',
   'include',
   'snapshots',
+  'withoutDevice',
 ];
 
 const overwriteChoices = ['always', 'if-changed', 'never'] as const satisfies readonly Overwrite[];

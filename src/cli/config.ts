@@ -3,7 +3,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-import { utf8 } from '../base/bytes.js';
+import { toHex, utf8 } from '../base/bytes.js';
 import { messageOf, PeerStoreError } from '../base/errors.js';
 import { readFileIfThere, writeFileAtomic } from '../base/files.js';
 import { systemRandom } from '../base/random.js';
@@ -35,6 +35,11 @@ export function cacheDirectory(env: Environment): string {
     variable(env, 'PEERSTORE_CACHE_DIR') ??
     join(variable(env, 'XDG_CACHE_HOME') ?? join(homeOf(env), '.cache'), 'peerstore')
   );
+}
+
+/** Where a user's caches are kept: each user has one of his own, for the keys in it are the user's. */
+export function userCacheDirectory(env: Environment, userKey: Uint8Array): string {
+  return join(cacheDirectory(env), toHex(userKey).slice(0, 32));
 }
 
 /** The key file that is used when none is named anywhere. */

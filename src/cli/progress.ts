@@ -17,6 +17,7 @@ export interface Progress {
 /**
  * Shows progress, or nothing where it is not wanted or nobody looks.
  * @param verb what is being done: `backing up`
+ * @param noun what is counted
  */
 export function startProgress(
   verb: string,
@@ -24,6 +25,7 @@ export function startProgress(
   clock: Clock,
   terminal: Pick<NodeJS.WriteStream, 'isTTY' | 'write'>,
   line: (text: string) => void,
+  noun = 'file',
 ): Progress {
   if (!wanted || !terminal.isTTY) return { add: () => undefined, line, end: () => undefined };
   const since = clock.monotonicMs();
@@ -40,7 +42,7 @@ export function startProgress(
       shownMs = nowMs;
       const rate = showSize(Math.round((bytes / Math.max(1, nowMs - since)) * 1000));
       terminal.write(
-        `${clear}${verb}: ${showCount(files, 'file')}, ${showSize(bytes)} in ${showDuration(nowMs - since)} (${rate}/s)`,
+        `${clear}${verb}: ${showCount(files, noun)}, ${showSize(bytes)} in ${showDuration(nowMs - since)} (${rate}/s)`,
       );
     },
     line: (text) => {

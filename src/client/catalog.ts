@@ -2,16 +2,22 @@
  * A user's snapshots: each device keeps a catalog of its own, whose head is in a record that only it writes. What the
  * user sees is all of them together, without those that were decided to be forgotten.
  */
-import { toHex } from '../base/bytes.js';
+import { bytesEqual, toHex } from '../base/bytes.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { type Decision, isLater } from '../archive/decision.js';
 import { type CatalogHead, openHead, type Snapshot } from '../archive/snapshot.js';
+import { recordId } from '../identity/record.js';
 import type { Id } from '../wire/index.js';
-import { loadProfile } from './profile.js';
+import { loadProfile, type Profile } from './profile.js';
 import type { Session } from './session.js';
 
 /** The record of a device that holds its head. */
 export const headRecord = { kind: 'snapshots', name: '' } as const;
+
+/** The id of that record. */
+export function headRecordId(device: Uint8Array): Id {
+  return recordId(headRecord.kind, device, headRecord.name);
+}
 
 /** What a device has in the ring. */
 export interface DeviceCatalog {
@@ -35,10 +41,23 @@ export async function loadDevice(session: Session, deviceKey: Uint8Array): Promi
   return { sequence: record?.sequence ?? 0, head, snapshots, decisions };
 }
 
-/** A device whose snapshots cannot be listed. */
-export interface UnreadableCatalog {
-  /** The device's public key. */
+/** A device of the user. */
+export interface NamedDevice {
+  /** Its public key. */
   readonly device: Uint8Array;
+  /** What people know it by; undefined when it is not in the profile. */
+  readonly name: string | undefined;
+}
+
+/** What the record of a device says. */
+export interface DeviceHead extends NamedDevice {
+  /** 0 while there is none. */
+  readonly sequence: number;
+  readonly head: CatalogHead | undefined;
+}
+
+/** A device whose snapshots cannot be listed. */
+export interface UnreadableCatalog extends NamedDevice {
   readonly error: PeerStoreError;
 }
 
@@ -51,11 +70,13 @@ export interface ForgottenSnapshot {
 export interface Catalogs {
   /** Oldest first. */
   readonly snapshots: readonly Snapshot[];
-  /** Oldest first. What they need is there until a prune, and for the time of the trash after that. */
+  /** Oldest first. What they need is there until a prune, and after that for as long as the peers keep their trash. */
   readonly forgotten: readonly ForgottenSnapshot[];
   /** What counts of each snapshot about which anything was decided. */
   readonly decisions: ReadonlyMap<Id, Decision>;
-  readonly heads: readonly CatalogHead[];
+  readonly profile: Profile;
+  /** Of all devices whose snapshots can be listed. */
+  readonly heads: readonly DeviceHead[];
   readonly unreadable: readonly UnreadableCatalog[];
 }
 
@@ -68,12 +89,14 @@ export async function loadCatalogs(session: Session): Promise<Catalogs> {
   const profile = await loadProfile(session);
   const decisions = new Map<Id, Decision>();
   const found = new Map<Id, Snapshot>();
-  const heads: CatalogHead[] = [];
+  const heads: DeviceHead[] = [];
   const unreadable: UnreadableCatalog[] = [];
   for (const deviceKey of profile.deviceKeys) {
+    const name = profile.devices.find(({ key }) => bytesEqual(key, deviceKey))?.name;
     try {
       const device = await loadDevice(session, deviceKey);
-      if (device.head !== undefined) heads.push(device.head);
+      const { sequence, head } = device;
+      heads.push({ device: deviceKey, name, sequence, head });
       for (const snapshot of device.snapshots) found.set(snapshot.id, snapshot);
       for (const decision of device.decisions) {
         const before = decisions.get(decision.snapshot);
@@ -81,7 +104,7 @@ export async function loadCatalogs(session: Session): Promise<Catalogs> {
       }
     } catch (error) {
       if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
-      unreadable.push({ device: deviceKey, error });
+      unreadable.push({ device: deviceKey, name, error });
     }
   }
   const snapshots: Snapshot[] = [];
@@ -91,7 +114,7 @@ export async function loadCatalogs(session: Session): Promise<Catalogs> {
     if (decision?.isForgotten === true) forgotten.push({ snapshot, atMs: decision.atMs });
     else snapshots.push(snapshot);
   }
-  return { snapshots, forgotten, decisions, heads, unreadable };
+  return { snapshots, forgotten, decisions, profile, heads, unreadable };
 }
 
 /** The same order on every device. */

@@ -8,7 +8,7 @@ import { sealHead, type Snapshot } from '../archive/snapshot.js';
 import { ArchiveWriter } from '../archive/writer.js';
 import { signRecord } from '../identity/record.js';
 import type { Id } from '../wire/index.js';
-import { type DeviceCatalog, headRecord, loadDevice } from './catalog.js';
+import { type Catalogs, type DeviceCatalog, headRecord, loadDevice } from './catalog.js';
 import { startElapsed } from './elapsed.js';
 import { rootsOfHead } from './reachable.js';
 import type { Session } from './session.js';
@@ -23,7 +23,7 @@ const conflictPauseMs = 200;
 type CatalogParts = Pick<DeviceCatalog, 'snapshots' | 'decisions'>;
 
 /**
- * Changes this device's catalog. Everything that it comes to refer to has to be stored already. When it returns, the
+ * Changes this device's catalog, and sees to it that the profile names the device. Everything that it comes to refer to has to be stored already. When it returns, the
  * change is in the ring; when it throws, it may be there.
  * @param change what is to be there in the place of what is; undefined leaves it as it is. Called again for each attempt.
  * @throws PeerStoreError MISSING or DAMAGED when this device's catalog cannot be read; CONFLICT when other processes of
@@ -46,6 +46,7 @@ export async function changeOwnCatalog(
       await writer.writeDecisions([...after.decisions].sort((a, b) => (a.snapshot < b.snapshot ? -1 : 1))),
     ];
     await writer.flush();
+    await session.registration.ensure(session);
     const head = { catalog: await catalog.settled(), decisions: await decisions.settled() };
     const record = signRecord(device, {
       ...headRecord,
@@ -82,27 +83,41 @@ export function addSnapshot(session: Session, writer: ArchiveWriter, snapshot: S
 
 /**
  * Decides about snapshots, of whatever device. Throws as {@link changeOwnCatalog}.
- * @param known the decisions that count so far: these come after them, whatever the clocks say
+ * @param known what is there so far: these decisions come after all of it, though this machine's clock be behind
+ * @returns those of the snapshots for which it counts: of the others, this device has noted a later decision meanwhile.
  */
-export function decide(
+export async function decide(
   session: Session,
   ids: readonly Id[],
   isForgotten: boolean,
-  known: ReadonlyMap<Id, Decision>,
-): Promise<void> {
-  const nowMs = session.clock.nowMs();
-  const made = ids.map((snapshot): Decision => {
-    const atMs = Math.max(nowMs, (known.get(snapshot)?.atMs ?? -1) + 1);
-    return { snapshot, atMs, isForgotten };
-  });
-  return changeOwnCatalog(session, writerOf(session), ({ snapshots, decisions }) => {
+  known: Pick<Catalogs, 'snapshots' | 'forgotten' | 'decisions'>,
+): Promise<readonly Id[]> {
+  const atMs = timeBehind(session.clock.nowMs(), known);
+  const made = ids.map((snapshot): Decision => ({ snapshot, atMs, isForgotten }));
+  let counting: readonly Decision[] = [];
+  await changeOwnCatalog(session, writerOf(session), ({ snapshots, decisions }) => {
     const all = new Map(decisions.map((decision) => [decision.snapshot, decision]));
-    for (const decision of made) {
+    counting = made.filter((decision) => {
       const before = all.get(decision.snapshot);
-      if (before === undefined || isLater(decision, before)) all.set(decision.snapshot, decision);
-    }
+      return before === undefined || isLater(decision, before);
+    });
+    if (counting.length === 0) return undefined;
+    for (const decision of counting) all.set(decision.snapshot, decision);
     return { snapshots, decisions: [...all.values()] };
   });
+  return counting.map(({ snapshot }) => snapshot);
+}
+
+/** A time for decisions: now, or behind everything that is known to have happened. */
+function timeBehind(
+  nowMs: number,
+  { snapshots, forgotten, decisions }: Pick<Catalogs, 'snapshots' | 'forgotten' | 'decisions'>,
+): number {
+  let latestMs = nowMs;
+  for (const { timeMs } of snapshots) latestMs = Math.max(latestMs, timeMs);
+  for (const { snapshot } of forgotten) latestMs = Math.max(latestMs, snapshot.timeMs);
+  for (const { atMs } of decisions.values()) latestMs = Math.max(latestMs, atMs + 1);
+  return latestMs;
 }
 
 /** This device's catalog. Without it nothing may be written: a new one would leave out what the old one has. */

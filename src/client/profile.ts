@@ -6,7 +6,8 @@ import { bytesEqual, utf8 } from '../base/bytes.js';
 import { binary, integer, list, packValue, struct, text, unpackValue } from '../base/codec.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
-import { signRecord } from '../identity/record.js';
+import { recordId, signRecord } from '../identity/record.js';
+import type { Id } from '../wire/index.js';
 import type { Session } from './session.js';
 
 const recordKind = 'user';
@@ -26,6 +27,11 @@ export interface Profile {
   readonly devices: readonly { readonly key: Uint8Array; readonly name: string }[];
   /** The devices' public keys, this one's among them, 32 bytes each. */
   readonly deviceKeys: readonly Uint8Array[];
+}
+
+/** The record that holds a user's profile. */
+export function profileRecord({ user }: Session['keys']): Id {
+  return recordId(recordKind, user.publicKey, recordName);
 }
 
 /** Reads the profile. @throws PeerStoreError as the ring's reads do. */
@@ -49,18 +55,47 @@ function devicesIn(value: Uint8Array): Profile['devices'] {
   }
 }
 
+type RegisteringSession = Pick<Session, 'records' | 'keys' | 'clock' | 'seen'>;
+
+/**
+ * Makes sure that this device is in the profile, once a session. What the list of a device that is not in it refers to
+ * would be given up by the others: so nothing is listed before.
+ */
+export class Registration {
+  readonly #deviceName: string;
+  #done: Promise<void> | undefined;
+
+  constructor(deviceName: string) {
+    this.#deviceName = deviceName;
+  }
+
+  /** Throws as {@link registerDevice}. */
+  ensure(session: RegisteringSession): Promise<void> {
+    this.#done ??= registerDevice(session, this.#deviceName).catch((error: unknown) => {
+      this.#done = undefined;
+      throw error;
+    });
+    return this.#done;
+  }
+}
+
 /**
  * Adds this device to the profile, if it is not in it.
- * @throws PeerStoreError NO_SPACE when the user has as many devices as a profile holds; as the ring's writes do.
+ * @throws PeerStoreError NO_SPACE when the user has as many devices as a profile holds; UNSETTLED when the ring shows an
+ *   older profile than this machine has seen: a new one made from it would leave devices out; as the ring's writes do.
  */
-export async function registerDevice(
-  session: Pick<Session, 'records' | 'keys' | 'clock'>,
-  deviceName: string,
-): Promise<void> {
+export async function registerDevice(session: RegisteringSession, deviceName: string): Promise<void> {
   const { user, device, name } = session.keys;
   for (let attempt = 1; ; attempt += 1) {
     const { sequence, devices } = await loadProfile(session);
     if (devices.some(({ key }) => bytesEqual(key, device.publicKey))) return;
+    if (sequence < session.seen.highest(profileRecord(session.keys))) {
+      throw new PeerStoreError(
+        'UNSETTLED',
+        "the peers that can be reached have an older list of the user's devices than this machine has seen: nothing is " +
+          `listed before this device can be added to the newest one; start the peers that are missing${session.seen.advice}`,
+      );
+    }
     if (devices.length >= limits.userDevices) {
       throw new PeerStoreError(
         'NO_SPACE',

@@ -14,7 +14,10 @@ export interface Root {
 
 export const rootOf = ({ root }: Snapshot): Root => ({ content: root, kind: 'tree' });
 
-export function rootsOfHead({ catalog, decisions }: CatalogHead): readonly Root[] {
+/** @param head none has nothing */
+export function rootsOfHead(head: CatalogHead | undefined): readonly Root[] {
+  if (head === undefined) return [];
+  const { catalog, decisions } = head;
   return [
     { content: catalog, kind: 'catalog' },
     { content: decisions, kind: 'decisions' },

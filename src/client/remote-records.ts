@@ -8,6 +8,7 @@ import { readersOf } from './readers.js';
 import type { RemoteOptions } from './remote-blocks.js';
 import { retrying } from './retry.js';
 import type { Paths } from './ring-view.js';
+import type { SeenRecords } from './seen-records.js';
 
 /** What one holder said of a record. */
 type Vote = { readonly kind: 'record'; readonly record: SignedRecord } | { readonly kind: 'none' | 'failed' };
@@ -15,11 +16,17 @@ type Vote = { readonly kind: 'record'; readonly record: SignedRecord } | { reado
 /** How much longer than the holders, when all of them have a record, the peers behind them are waited for. */
 const standInsMs = 1_000;
 
-export class RemoteRecords {
-  readonly #options: RemoteOptions & { readonly replicas: number };
+export interface RemoteRecordsOptions extends RemoteOptions {
+  /** Copies that the ring's policy asks for. */
+  readonly replicas: number;
+  /** Told of what was read and written. */
+  readonly seen: SeenRecords;
+}
 
-  /** @param options.replicas copies that the ring's policy asks for */
-  constructor(options: RemoteOptions & { readonly replicas: number }) {
+export class RemoteRecords {
+  readonly #options: RemoteRecordsOptions;
+
+  constructor(options: RemoteRecordsOptions) {
     this.#options = options;
   }
 
@@ -49,7 +56,9 @@ export class RemoteRecords {
         `too few of the peers that hold record ${shortId(id)} answer to be sure of its newest value`,
       );
     }
-    return newestOf(votes);
+    const newest = newestOf(votes);
+    if (newest !== undefined) this.#options.seen.note(id, newest.sequence);
+    return newest;
   }
 
   /**
@@ -75,6 +84,7 @@ export class RemoteRecords {
         throw error;
       }
     });
+    this.#options.seen.note(id, record.sequence);
   }
 
   /** What each of the peers says that may have a record. */

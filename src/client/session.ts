@@ -10,11 +10,14 @@ import { loadCompressor, type Compressor } from '../archive/compress.js';
 import { type ArchiveSecrets, deriveArchiveSecrets } from '../archive/secrets.js';
 import type { SigningKey } from '../identity/keys.js';
 import type { Endpoint, ResponseOf, Transport } from '../wire/index.js';
+import { bringingBack } from './bringing-back.js';
+import { Registration } from './profile.js';
 import { RemoteBlocks } from './remote-blocks.js';
 import { RemoteOwnership } from './remote-ownership.js';
 import { RemoteRecords } from './remote-records.js';
 import { isBusy, retrying } from './retry.js';
 import { RingView } from './ring-view.js';
+import { SeenRecords } from './seen-records.js';
 
 /** Who the user is, unlocked. */
 export interface UserKeys {
@@ -29,6 +32,10 @@ export interface UserKeys {
 
 export interface SessionOptions {
   readonly keys: UserKeys;
+  /** What people know this device by, should it not be in the user's profile yet. By default the user's name. */
+  readonly deviceName?: string;
+  /** What this machine has seen of the user's records before. By default nothing. */
+  readonly seen?: SeenRecords;
   readonly transport: Transport;
   /** Addresses to enter by, in order of preference. */
   readonly entries: readonly Endpoint[];
@@ -47,6 +54,8 @@ export interface Session {
   readonly view: RingView;
   readonly blocks: RemoteBlocks;
   readonly records: RemoteRecords;
+  readonly seen: SeenRecords;
+  readonly registration: Registration;
   readonly ownership: RemoteOwnership;
   readonly secrets: ArchiveSecrets;
   readonly compressor: Compressor;
@@ -68,7 +77,8 @@ export interface Session {
  *   BUSY beyond the retries, CANCELLED.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { keys, transport, entries, clock, random, log, signal } = options;
+  const { keys, transport, entries, clock, random, log, signal, deviceName = keys.name } = options;
+  const seen = options.seen ?? SeenRecords.inMemory();
   // Every call in hand listens to it: that is no leak.
   if (signal !== undefined) setMaxListeners(0, signal);
   const until = signal === undefined ? {} : { signal };
@@ -87,13 +97,19 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const blocks = new RemoteBlocks(remote);
   const compressor = await loadCompressor();
   const secrets = deriveArchiveSecrets(keys.archiveSecret);
-  const reading = { source: blocks, compressor, secrets };
+  const reading = {
+    source: bringingBack(blocks, new RemoteBlocks({ ...remote, retryForMs: 0 })),
+    compressor,
+    secrets,
+  };
   return {
     keys,
     transport,
     view,
     blocks,
-    records: new RemoteRecords({ ...remote, replicas: ring.replicas }),
+    records: new RemoteRecords({ ...remote, replicas: ring.replicas, seen }),
+    seen,
+    registration: new Registration(deviceName),
     ownership: new RemoteOwnership(remote),
     secrets,
     compressor,

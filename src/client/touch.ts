@@ -2,7 +2,9 @@
  * Touching all that a snapshot needs: asking whether it is there keeps a prune from taking it, and brings it back from the
  * trash.
  */
-import { PeerStoreError } from '../base/errors.js';
+import PQueue from 'p-queue';
+
+import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import type { BlockSource } from '../archive/ports.js';
 import { ArchiveReader } from '../archive/reader.js';
@@ -11,6 +13,9 @@ import { startElapsed } from './elapsed.js';
 import { blocksOf, type Root, Walked } from './reachable.js';
 import type { RemoteBlocks } from './remote-blocks.js';
 import type { Session } from './session.js';
+
+/** Blocks that are read and stored again at the same time: each is whole in memory. */
+const storedAgainAtOnce = 4;
 
 /**
  * Touches every block that hangs from some roots.
@@ -25,11 +30,15 @@ export async function touchAll(session: Session, roots: readonly Root[]): Promis
   let touched = 0;
   let missing = 0;
   let batch = new Set<Id>();
+  const queue = new PQueue({ concurrency: storedAgainAtOnce });
   const ask = async (): Promise<void> => {
-    const present = await blocks.has([...batch]);
-    touched += present.length;
-    missing += present.filter((isPresent) => !isPresent).length;
+    const ids = [...batch];
     batch = new Set();
+    touched += ids.length;
+    const present = await blocks.has(ids);
+    const absent = ids.filter((_, at) => present[at] !== true);
+    const kept = await queue.addAll(absent.map((id) => () => keepAgain(blocks, id)));
+    missing += kept.filter((isKept) => !isKept).length;
   };
   for (const root of roots) {
     for await (const id of blocksOf(reader, root, walked)) {
@@ -63,6 +72,21 @@ export async function writeWhileTouched(
   await write();
   // The machine may have slept right before. What lies in the trash by now is brought back.
   if (sinceMs() > limits.touchLeaseMs) await touchAll(session, roots);
+}
+
+/**
+ * What less than a majority of its holders has is not gone: one of them, or one behind them, may have it, and it is touched
+ * there alone. So it is stored anew, which touches it at a majority.
+ * @returns whether it is there.
+ */
+async function keepAgain(blocks: RemoteBlocks, id: Id): Promise<boolean> {
+  try {
+    await blocks.put(id, await blocks.get(id));
+    return true;
+  } catch (error) {
+    if (!hasCode(error, 'MISSING')) throw error;
+    return false;
+  }
 }
 
 function touching(blocks: RemoteBlocks): BlockSource {

@@ -20,7 +20,7 @@ export function restorable(
 /**
  * Brings forgotten snapshots back.
  * @param names ids, or beginnings of them
- * @returns their ids, and how many blocks they need
+ * @returns the ids of those that are back, how many blocks they need, and whether others were forgotten anew meanwhile
  * @throws PeerStoreError NOT_FOUND or USAGE when a name is none; MISSING when something that one of them needs is gone:
  *   then none is brought back; as the ring's reads and writes do.
  */
@@ -28,7 +28,11 @@ export async function undelete(
   session: Session,
   catalogs: Catalogs,
   names: readonly string[],
-): Promise<{ readonly ids: readonly string[]; readonly blocks: number }> {
+): Promise<{
+  readonly ids: readonly string[];
+  readonly blocks: number;
+  readonly isDecidedOtherwise: boolean;
+}> {
   const candidates = restorable(session, catalogs).map(({ snapshot }) => snapshot);
   const chosen = [...new Set(names.map((name) => chooseForgotten(candidates, name)))];
   const elapsedMs = startElapsed(session.clock);
@@ -45,11 +49,12 @@ export async function undelete(
       );
     }
   }
-  const ids = chosen.map(({ id }) => id);
-  await writeWhileTouched(session, chosen.map(rootOf), elapsedMs, () =>
-    decide(session, ids, false, catalogs.decisions),
-  );
-  return { ids, blocks };
+  let ids: readonly string[] = [];
+  await writeWhileTouched(session, chosen.map(rootOf), elapsedMs, async () => {
+    const wanted = chosen.map(({ id }) => id);
+    ids = await decide(session, wanted, false, catalogs);
+  });
+  return { ids, blocks, isDecidedOtherwise: ids.length < chosen.length };
 }
 
 function chooseForgotten(candidates: Parameters<typeof chooseSnapshot>[0], name: string) {

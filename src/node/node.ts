@@ -226,7 +226,10 @@ export class Node {
       listLength: limits.successorListLength,
       knownPeers: options.knownPeers ?? limits.knownPeers,
       predecessorSilentMs: longestSilenceMs(intervals.stabilize),
-      onChange: (before, after) => node.#upkeep.pointersChanged(before, after),
+      onChange: (before, after) => {
+        replication.pointersChanged(before);
+        node.#upkeep.pointersChanged(before, after);
+      },
       onVerdict: (verdict) => {
         options.onVerdict?.(verdict);
         if (verdict.verdict !== 'dead') return;

@@ -31,6 +31,8 @@ export interface RememberedPeer {
   readonly peer: PeerRef;
   /** Wall time in milliseconds; 0 once it has left in good order. */
   readonly lastSeenMs: number;
+  /** When it left in good order, to come back. */
+  readonly leftMs?: number;
   /** Whether it is known by the word of others alone. */
   readonly isHearsay?: boolean;
 }
@@ -53,6 +55,7 @@ const fileCodec = struct({
     struct({
       peer: peerCodec,
       lastSeenMs: integer(0, Number.MAX_SAFE_INTEGER),
+      leftMs: optional(integer(0, Number.MAX_SAFE_INTEGER)),
       isHearsay: optional(boolean),
     }),
     limits.rememberedPeers,
@@ -108,12 +111,16 @@ export class RememberedPeers {
    */
   async load(): Promise<void> {
     const entries = await this.#memory.load();
-    const writtenMs = Math.max(0, ...entries.map(({ lastSeenMs }) => lastSeenMs));
+    const writtenMs = Math.max(
+      0,
+      ...entries.map(({ lastSeenMs, leftMs = 0 }) => Math.max(lastSeenMs, leftMs)),
+    );
     const nowMs = this.#clock.monotonicMs();
-    for (const { peer, lastSeenMs, isHearsay = false } of entries) {
+    for (const { peer, lastSeenMs, leftMs, isHearsay = false } of entries) {
       if (peer.id === this.#self) continue;
       const seenAtMs = lastSeenMs === 0 ? -Infinity : nowMs - (writtenMs - lastSeenMs);
-      this.#peers.set(peer.id, { peer, seenAtMs, isHearsay });
+      const left = leftMs === undefined ? {} : { leftAtMs: nowMs - (writtenMs - leftMs) };
+      this.#peers.set(peer.id, { peer, seenAtMs, isHearsay, ...left });
     }
   }
 
@@ -125,9 +132,10 @@ export class RememberedPeers {
     const startMs = this.#clock.nowMs() - this.#savedAtMs;
     try {
       await this.#memory.save(
-        [...this.#peers.values()].map(({ peer, seenAtMs, isHearsay }) => ({
+        [...this.#peers.values()].map(({ peer, seenAtMs, leftAtMs = -Infinity, isHearsay }) => ({
           peer,
           lastSeenMs: seenAtMs === -Infinity ? 0 : Math.max(1, Math.floor(startMs + seenAtMs)),
+          ...(leftAtMs === -Infinity ? {} : { leftMs: Math.max(1, Math.floor(startMs + leftAtMs)) }),
           ...(isHearsay ? { isHearsay } : {}),
         })),
       );

@@ -12,7 +12,9 @@ import type { Random } from '../base/random.js';
 import { type Id, shortId } from '../ring/identifier.js';
 import { inHalfOpen } from '../ring/interval.js';
 import type { PeerRef } from '../ring/peer.js';
+import type { RingState } from '../ring/state.js';
 import { type AtHolder, Copies, failureOf, TooFew } from './copies.js';
+import { Majority } from './majority.js';
 import type { Membership } from './membership.js';
 import { holderOrder, majorityOf } from './placement.js';
 import type { RememberedPeers } from './remembered-peers.js';
@@ -42,9 +44,11 @@ export interface Spread<T> {
 export class Replication {
   readonly #options: ReplicationOptions;
   readonly #copies: Copies;
+  readonly #majority: Majority;
 
   constructor(options: ReplicationOptions) {
     this.#options = options;
+    this.#majority = new Majority(options);
     this.#copies = new Copies({ ...options, onSlow: (holder) => options.membership.doubt(holder) });
   }
 
@@ -98,6 +102,19 @@ export class Replication {
   requireStaying(): void {
     if (this.#options.membership.hasDeparted)
       throw new PeerStoreError('UNSETTLED', 'this peer is leaving the ring for good, and keeps nothing new');
+  }
+
+  /**
+   * Checks that users may give things up here: see {@link Majority}.
+   * @throws PeerStoreError UNSETTLED while this peer may be cut off from its ring.
+   */
+  requireMajority(): void {
+    this.#majority.require();
+  }
+
+  /** The pointers of this peer have changed. */
+  pointersChanged(before: RingState): void {
+    this.#majority.changed(before);
   }
 
   /**

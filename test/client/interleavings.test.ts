@@ -39,6 +39,8 @@ class TestDevice {
   readonly #device: ReturnType<typeof testDevice>;
   /** Remembers over crashes, as a disk does. */
   readonly #index = new MemoryChunkIndex();
+  /** Those that came to their end. */
+  prunes = 0;
 
   constructor(world: World, random: Random, number: number) {
     this.#world = world;
@@ -54,7 +56,8 @@ class TestDevice {
       try {
         await this.#step(await this.session(callsLeft));
       } catch (error) {
-        if (!hasCode(error, 'CANCELLED', 'MISSING')) throw error;
+        // UNSETTLED: a prune before any backup was finished.
+        if (!hasCode(error, 'CANCELLED', 'MISSING', 'UNSETTLED')) throw error;
       }
       await this.#pause(2 * hourMs);
     }
@@ -79,13 +82,14 @@ class TestDevice {
     const choice = randomFraction(this.#random);
     if (choice < 0.4) return this.#backUp(session);
     if (choice < 0.7) {
-      await prune(session, { dryRun: false, spareMs: limits.touchLeaseMs });
+      await prune(session, { dryRun: false });
+      this.prunes += 1;
       return;
     }
     const catalogs = await loadCatalogs(session);
     if (choice < 0.95) {
       const ids = catalogs.snapshots.map(({ id }) => id).filter(() => randomFraction(this.#random) < 0.9);
-      if (ids.length > 0) await decide(session, ids, true, catalogs.decisions);
+      if (ids.length > 0) await decide(session, ids, true, catalogs);
       return;
     }
     const names = restorable(session, catalogs).map(({ snapshot }) => snapshot.id);
@@ -168,6 +172,8 @@ describe('three devices that back up, forget, prune and bring back', function ()
       const report = (finding: unknown): void => void found.push(finding);
       await world.clock.run(check(session, { snapshots, readData: true, report }));
       expect(found).to.deep.equal([]);
+      // With another seed, all of them may be before the first backup's end, or be cut off.
+      if (seed === 1) expect(all.reduce((sum, { prunes }) => sum + prunes, 0)).to.be.greaterThan(0);
     });
   }
 });

@@ -30,6 +30,10 @@ function ringOf(blocks: MemoryBlocks): Transport {
     status: { self: peer, replicas: 1 },
   };
   const call = async (_: unknown, method: string, request: unknown): Promise<unknown> => {
+    if (method === 'hasBlocks') {
+      const { ids } = request as RequestOf<'hasBlocks'>;
+      return { response: { present: ids.map((id) => blocks.blocks.has(id)) } };
+    }
     if (method !== 'getBlock') return { response: answers[method as keyof typeof answers] };
     const { id, offset = 0, length } = request as RequestOf<'getBlock'>;
     if (!blocks.blocks.has(id)) throw new PeerStoreError('NOT_FOUND', 'no such block');

@@ -42,6 +42,13 @@ describe('Snapshots that are not wanted any more', function () {
     );
     const listed = succeeded(await ada.run(['undelete'])).stdout;
     expect(listed).to.contain(first!.slice(0, 12)).and.to.contain('forgotten');
+    const [line, summary] = succeeded(await ada.run(['undelete', '--json']))
+      .stdout.trim()
+      .split('\n');
+    expect(JSON.parse(line!))
+      .to.include({ id: first })
+      .and.to.have.keys(...['id', 'time', 'host', 'paths', 'forgottenAt', 'listedUntil']);
+    expect(JSON.parse(summary!)).to.deep.equal({ forgotten: 1 });
     succeeded(await ada.run(['undelete', first!.slice(0, 12)]));
     expect(await snapshots()).to.deep.equal([first, second]);
     succeeded(await ada.run(['check', '--read-data']));

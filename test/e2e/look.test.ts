@@ -29,6 +29,7 @@ describe('find, diff and stats of peerstore-client', function () {
         .stdout.trim()
         .split('\n')
         .map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(found.pop()).to.deep.equal({ matches: 3, snapshots: 2 });
       expect(found.map(({ snapshot, path, size }) => [snapshot, path, size])).to.deep.equal([
         [ids[1], join(data, 'file 0'), MiB],
         [ids[1], join(data, 'file 1'), 7],

@@ -173,6 +173,24 @@ describe('node/remembered-peers', () => {
     }
   });
 
+  it('one that said goodbye to come back is of those of the last weeks, also after a restart; one that left for good is not', async () => {
+    const clock = new VirtualClock();
+    const kept = memory();
+    const peers = new RememberedPeers(peerAt(9).id, clock, kept);
+    peers.see([peerAt(1), peerAt(2), peerAt(3)]);
+    peers.left(peerAt(1).id);
+    peers.left(peerAt(2).id, true);
+    await clock.runFor(5 * minuteMs);
+    peers.see([peerAt(3)]);
+    await peers.save();
+    const after = new RememberedPeers(peerAt(9).id, clock, kept);
+    await after.load();
+    for (const either of [peers, after]) {
+      expect(ids(either.seenWithin(6 * minuteMs))).to.have.members([1, 3]);
+      expect(ids(either.seenWithin(4 * minuteMs))).to.deep.equal([3]);
+    }
+  });
+
   it('a quiet ring is written once a minute at most, a change at once', async () => {
     const clock = new VirtualClock();
     const kept = memory();
@@ -232,6 +250,7 @@ describe('node/remembered-peers', () => {
       const entries = [
         { peer: peerAt(1), lastSeenMs: 7 },
         { peer: { ...peerAt(2), zone: 'attic' }, lastSeenMs: 0 },
+        { peer: peerAt(3), lastSeenMs: 0, leftMs: 5 },
       ];
       await file.save(entries);
       expect(await file.load()).to.deep.equal(entries);

@@ -1,15 +1,13 @@
 /** `backup`: stores what is at some paths, as a snapshot. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 
 import { systemClock } from '../../base/clock.js';
-import { toHex } from '../../base/bytes.js';
 import { hasCode, messageOf, PeerStoreError } from '../../base/errors.js';
 import { nodeFileSystem } from '../../base/node-filesystem.js';
 import { backup } from '../../client/backup.js';
 import { openBackupCache } from '../../client/backup-cache.js';
-import { cacheDirectory } from '../config.js';
+import { userCacheDirectory } from '../config.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { compileGlobs, typedPath, workingDirectory } from '../paths.js';
 import { startProgress } from '../progress.js';
@@ -34,8 +32,7 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
   const exclude = globs.length === 0 ? {} : { exclude: compileGlobs(globs) };
   return withSession(args, console, async (session) => {
     const since = systemClock.monotonicMs();
-    // A cache of each user's own: the keys in it are the user's.
-    const directory = join(cacheDirectory(console.env), toHex(session.keys.user.publicKey).slice(0, 32));
+    const directory = userCacheDirectory(console.env, session.keys.user.publicKey);
     const { clock, random, log } = session;
     const cache = await openBackupCache({ directory, clock, random, log });
     const progress = startProgress(

@@ -24,11 +24,13 @@ export async function runFind(
   await withSession(args, console, async (session) => {
     const snapshots = await chosen(session, args.snapshot);
     let shown: Snapshot | undefined;
+    let count = 0;
     for await (const { snapshot, path, entry } of findMatches(session, snapshots, matches)) {
       stopIfAborted(session);
       if (!args.json && shown?.id !== snapshot.id)
         console.out(`snapshot ${snapshot.id.slice(0, 12)} of ${timeOf(snapshot)}, ${snapshot.host}:`);
       shown = snapshot;
+      count += 1;
       console.out(entryLine(entry, path, args.json, { snapshot: snapshot.id }));
     }
     if (shown === undefined)
@@ -36,6 +38,7 @@ export async function runFind(
         'NOT_FOUND',
         `nothing matches "${args.pattern}" in ${showCount(snapshots.length, 'snapshot')}`,
       );
+    if (args.json) console.out(JSON.stringify({ matches: count, snapshots: snapshots.length }));
   });
 }
 

@@ -1,15 +1,19 @@
 /** What every client command starts from: the options they share, and a session opened with them. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
 import { systemClock } from '../../base/clock.js';
 import { PeerStoreError } from '../../base/errors.js';
 import { createLogger, type Logger } from '../../base/log.js';
 import { systemRandom } from '../../base/random.js';
+import { SeenRecords } from '../../client/seen-records.js';
 import { openSession, type Session } from '../../client/session.js';
 import { type Rates, throttled } from '../../client/throttle.js';
 import { certificateToPem, identify } from '../../identity/certificate.js';
 import { readKeyFile, readKeyFilePublic, type UserKeyFile } from '../../identity/key-file.js';
 import { deriveUserKeys } from '../../identity/user-secret.js';
 import { createTlsTransport } from '../../wire/tls.js';
-import { type Config, defaultKeyFile, loadConfig, variable } from '../config.js';
+import { type Config, defaultKeyFile, loadConfig, userCacheDirectory, variable } from '../config.js';
 import { pinnedKey } from '../pinned-key.js';
 import { askSecret, lineFromFile } from '../secrets.js';
 import type { Console } from '../run.js';
@@ -118,9 +122,13 @@ export async function withSession<T>(
   // With addresses named, those and no others: a person who names a peer wants that one.
   const addresses = settings.peerAddrs.length > 0 ? settings.peerAddrs : file.addresses;
   const { signal, forget } = interruption();
+  const path = join(userCacheDirectory(console.env, signing.publicKey), 'seen-records');
+  const seen = await SeenRecords.load({ path, random: systemRandom, log });
   try {
     const session = await openSession({
       keys: { name: file.name, user: signing, device: file.device, archiveSecret },
+      deviceName: hostname(),
+      seen,
       transport: throttled(transport, clock, rates),
       entries: addresses.map((address) => ({ address })),
       clock,
@@ -131,6 +139,7 @@ export async function withSession<T>(
     return await work(session);
   } finally {
     forget();
+    await seen.save();
     await transport.close();
   }
 }

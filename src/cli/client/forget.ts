@@ -46,11 +46,14 @@ export async function runForget(args: ForgetArguments, console: Console): Promis
         ? named(args.snapshots.map((name) => chooseSnapshot(snapshots, name)))
         : judge(snapshots, rules);
     const verdicts = groups.flatMap((group) => group.verdicts);
-    const forgotten = verdicts
-      .filter(({ reasons }) => reasons.length === 0)
-      .map(({ snapshot }) => snapshot.id);
+    const wanted = verdicts.filter(({ reasons }) => reasons.length === 0).map(({ snapshot }) => snapshot.id);
     if (!args.quiet || args.json) for (const group of groups) show(group, args, console);
-    if (!args.dryRun && forgotten.length > 0) await decide(session, forgotten, true, catalogs.decisions);
+    const forgotten =
+      args.dryRun || wanted.length === 0 ? wanted : await decide(session, wanted, true, catalogs);
+    if (forgotten.length < wanted.length) {
+      const others = showCount(wanted.length - forgotten.length, 'snapshot');
+      console.err(`peerstore-client: ${others} not forgotten: undeleted or decided otherwise meanwhile`);
+    }
     const kept = snapshots.length - forgotten.length;
     if (args.json) console.out(JSON.stringify({ kept, forgotten: forgotten.length, dryRun: args.dryRun }));
     else if (!args.quiet) {
@@ -121,7 +124,12 @@ export async function runUndelete(
   await withSession(args, console, async (session) => {
     const catalogs = await loadCatalogs(session);
     if (args.snapshots.length > 0) {
-      const { ids, blocks } = await undelete(session, catalogs, args.snapshots);
+      const { ids, blocks, isDecidedOtherwise } = await undelete(session, catalogs, args.snapshots);
+      if (isDecidedOtherwise) {
+        console.err(
+          'peerstore-client: some were forgotten anew meanwhile, and stay so; undelete without names lists them',
+        );
+      }
       if (args.json) console.out(JSON.stringify({ snapshots: ids, blocks }));
       else if (!args.quiet) console.out(`${showCount(ids.length, 'snapshot')} brought back`);
       return;
@@ -130,17 +138,19 @@ export async function runUndelete(
     for (const { snapshot, atMs } of candidates) {
       const { id, timeMs, host } = snapshot;
       const paths = snapshot.paths.map(printablePath);
-      const untilMs = atMs + limits.undeleteMs;
       if (args.json) {
-        const [time, forgottenAt, until] = [timeMs, atMs, untilMs].map((ms) => new Date(ms).toISOString());
-        console.out(JSON.stringify({ id, time, host, paths, forgottenAt, until }));
+        // Until when it is listed. What it needs may be gone sooner: after a prune, the peers keep it as long as they like.
+        const times = [timeMs, atMs, atMs + limits.undeleteMs].map((ms) => new Date(ms).toISOString());
+        const [time, forgottenAt, listedUntil] = times;
+        console.out(JSON.stringify({ id, time, host, paths, forgottenAt, listedUntil }));
       } else {
         console.out(
           `${id.slice(0, 12)}  ${localTime(timeMs)}  ${host}  ${paths.join(' ')}  forgotten ${localTime(atMs)}`,
         );
       }
     }
-    if (candidates.length === 0 && !args.quiet && !args.json)
+    if (args.json) console.out(JSON.stringify({ forgotten: candidates.length }));
+    else if (candidates.length === 0 && !args.quiet)
       console.err('no forgotten snapshot that could be brought back');
   });
 }

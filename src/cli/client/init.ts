@@ -1,5 +1,4 @@
 /** `init`: makes the user's key file and registers the user. */
-import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 
 import { systemClock } from '../../base/clock.js';
@@ -7,7 +6,6 @@ import { bytesEqual } from '../../base/bytes.js';
 import { PeerStoreError } from '../../base/errors.js';
 import { readFileIfThere } from '../../base/files.js';
 import { systemRandom } from '../../base/random.js';
-import { registerDevice } from '../../client/profile.js';
 import { enrollThrough, strangerTransport } from '../../identity/enroll-call.js';
 import { decodeInvite, type Invite } from '../../identity/invite.js';
 import { readKeyFile, type UserKeyFile, writeKeyFile } from '../../identity/key-file.js';
@@ -74,7 +72,7 @@ export async function init(args: InitArguments, console: Console): Promise<void>
     ...(settings.peerKeyFile === undefined ? {} : { peerKeyFile: resolve(settings.peerKeyFile) }),
   });
   await withSession({ ...args, selfKeyFile: path }, console, (session) =>
-    registerDevice(session, hostname()),
+    session.registration.ensure(session),
   );
   report(
     args,

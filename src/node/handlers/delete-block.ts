@@ -10,6 +10,7 @@ export function deleteBlockHandler(deps: SpreadingDeps): Handler<'deleteBlock'> 
       return { response: { released: await deps.store.releaseBlock(id, owner, call.request.liveSetAtMs) } };
     }
     deps.replication.requireResponsible(id);
+    deps.replication.requireMajority();
     // A device whose clock is ahead would undo what is posted after it: no live set was taken later than now.
     const liveSetAtMs = Math.min(call.request.liveSetAtMs, deps.clock.nowMs());
     const { done, majority } = await deps.replication.spreadToAll(

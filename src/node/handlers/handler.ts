@@ -1,6 +1,7 @@
 /** What a handler is: one method, and the collaborators that it names. */
 import type { Clock } from '../../base/clock.js';
 import { PeerStoreError } from '../../base/errors.js';
+import { limits } from '../../base/limits.js';
 import type { Id } from '../../ring/identifier.js';
 import type { PeerRef } from '../../ring/peer.js';
 import type { Store } from '../../store/store.js';
@@ -32,10 +33,14 @@ export function ownerOf(caller: Identity, named: Id | undefined): Id {
 }
 
 /**
- * When a block was touched: now, or, where a peer passes a request on, as that one says, so that all holders note the same.
+ * When a block was touched: now, or, where a peer passes a request on, as that one says, so that all holders note the same;
+ * but not much earlier than now, for its clock may be behind, and a touch that is noted too early protects from nothing.
  */
 export function touchedAt(caller: Identity, named: number | undefined, clock: Clock): number {
-  return caller.kind === 'peer' && named !== undefined ? named : clock.nowMs();
+  const nowMs = clock.nowMs();
+  return caller.kind === 'peer' && named !== undefined
+    ? Math.max(named, nowMs - limits.touchBehindMs)
+    : nowMs;
 }
 
 /**

@@ -15,12 +15,12 @@ export function ownBlocksHandler({
 }): Handler<'ownBlocks'> {
   return async ({ caller, request: { first } }) => {
     replication.requireResponsible(first);
+    replication.requireMajority();
     const owner = ownerOf(caller, undefined);
     // Taken before the look: what is touched from now on has a later time.
     const nowMs = clock.nowMs();
-    const { self, successors } = membership.state;
-    const isAlone = successors.length === 0;
-    const last = isAlone || first > self.id ? allKeys.last : self.id;
+    const { self } = membership.state;
+    const last = first > self.id ? allKeys.last : self.id;
     const keys = await store.listKeys(first, limits.ownBlocks);
     const within = keys.filter(({ id }) => id <= last);
     const isWhole = keys.length < limits.ownBlocks || within.length < keys.length;
