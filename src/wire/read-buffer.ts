@@ -3,14 +3,12 @@
  * and V8 collects garbage whenever tens of MiB of such memory have piled up: with blocks coming in at full speed that is
  * every few milliseconds. (Node offers this for sockets that connect, and not for those that a server accepts.)
  */
-import type { OnReadOpts } from 'node:net';
-
 /** The most that one TLS record carries. */
 const recordBytes = 16 * 1024;
 
 export class ReadBuffer {
   /** For the options of `connect`. */
-  readonly onread: OnReadOpts;
+  readonly onread: { readonly buffer: Uint8Array; readonly callback: (length: number) => boolean };
   #take: ((piece: Uint8Array) => void) | undefined;
 
   constructor() {

@@ -1,5 +1,4 @@
 /** The calling half of the TLS transport: a connection to a peer that has proved who it is. */
-import type { OnReadOpts } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 import { PeerStoreError, systemCode } from '../base/errors.js';
@@ -28,7 +27,7 @@ export function connectTls(context: TlsContext, to: Endpoint, signal: AbortSigna
     const reads = new ReadBuffer();
     const { onread } = reads;
     // `onread` is in Node's documentation, and not in its types.
-    const options: ConnectionOptions & { onread: OnReadOpts } = {
+    const options: ConnectionOptions & Pick<ReadBuffer, 'onread'> = {
       ...secure,
       host,
       port,
