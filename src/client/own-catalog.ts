@@ -8,7 +8,7 @@ import { sealHead, type Snapshot } from '../archive/snapshot.js';
 import { ArchiveWriter } from '../archive/writer.js';
 import { signRecord } from '../identity/record.js';
 import type { Id } from '../wire/index.js';
-import { type Catalogs, type DeviceCatalog, headRecord, loadDevice } from './catalog.js';
+import { type Catalogs, type DeviceCatalog, headRecord, headRecordId, loadDevice } from './catalog.js';
 import { startElapsed } from './elapsed.js';
 import { rootsOfHead } from './reachable.js';
 import type { Session } from './session.js';
@@ -120,8 +120,19 @@ function timeBehind(
   return latestMs;
 }
 
-/** This device's catalog. Without it nothing may be written: a new one would leave out what the old one has. */
+/** This device's catalog, the newest. Without it nothing may be written: a new one would leave out what that one has. */
 async function ownCatalog(session: Session): Promise<DeviceCatalog> {
+  const own = await readableCatalog(session);
+  const { seen, keys } = session;
+  if (own.sequence >= seen.highest(headRecordId(keys.device.publicKey))) return own;
+  throw new PeerStoreError(
+    'UNSETTLED',
+    "the peers that can be reached have an older list of this device's snapshots than this machine has seen: with that as " +
+      `the newest one, snapshots would be lost, so nothing is listed; start the peers that are missing${seen.advice}`,
+  );
+}
+
+async function readableCatalog(session: Session): Promise<DeviceCatalog> {
   try {
     return await loadDevice(session, session.keys.device.publicKey);
   } catch (error) {

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/base/clock.js';
 import { PeerStoreError } from '../../src/base/errors.js';
 import { silentLogger } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
-import { loadCatalogs, loadSnapshots } from '../../src/client/catalog.js';
+import { headRecordId, loadCatalogs, loadSnapshots } from '../../src/client/catalog.js';
 import { loadProfile, registerDevice } from '../../src/client/profile.js';
 import { openSession, type Session } from '../../src/client/session.js';
 import { recordId } from '../../src/identity/record.js';
@@ -93,5 +93,17 @@ describe("a device's place in the profile", () => {
     const other = await unregistered(5, 2);
     await loadCatalogs(other);
     expect(other.seen.highest(profile)).to.equal(1);
+  });
+
+  it('is of no use while its list is older than this machine has seen: nothing is added to that', async () => {
+    const source = join(temporary(), 'listed');
+    mkdirSync(source);
+    writeFileSync(join(source, 'file'), 'text');
+    const session = await unregistered(9, 1);
+    const { summary } = await backUp(session, [source]);
+    const own = headRecordId(session.keys.device.publicKey);
+    session.seen.note(own, session.seen.highest(own) + 1);
+    expect(await codeOf(backUp(session, [source]))).to.equal('UNSETTLED');
+    expect((await loadSnapshots(session)).map(({ id }) => id)).to.deep.equal([summary.snapshot]);
   });
 });

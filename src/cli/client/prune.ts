@@ -48,7 +48,7 @@ export async function runPrune(args: PruneArguments, console: Console): Promise<
       console.out(`${showAmount(freed)} ${givenUp}, in ${showDuration(ms)}`);
       console.out(`${showAmount(needed)} needed by ${showCount(snapshots, 'snapshot')} and their lists`);
       if (spared.blocks > 0) {
-        const lease = showDuration(limits.touchLeaseMs);
+        const lease = `${limits.touchLeaseMs / 3_600_000} hours`;
         console.out(
           `${showAmount(spared)} not needed, but used within the last ${lease}: a later prune takes it`,
         );
