@@ -262,6 +262,8 @@ async function openLmdb(folder: string, names: readonly string[]): Promise<OpenF
     encoding: 'binary',
     keyEncoding: 'binary',
     overlappingSync: false,
+    // Of a file of hundreds of MiB, as a million files make it, a part is mapped at a time.
+    remapChunks: true,
     // With it, a commit that fails rejects a promise that nobody can reach, and so ends the process.
     eventTurnBatching: false,
   });

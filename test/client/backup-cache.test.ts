@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { sha256, utf8 } from '../../src/base/bytes.js';
+import { concatBytes, sha256, utf8 } from '../../src/base/bytes.js';
 import { systemClock } from '../../src/base/clock.js';
 import type { FileInfo } from '../../src/base/filesystem.js';
 import { LmdbCache } from '../../src/base/lmdb-cache.js';
@@ -90,16 +90,33 @@ describe('the backup cache', () => {
     await cache.close();
   });
 
-  it('takes an entry that makes no sense for one that is not there', async () => {
-    const raw = await LmdbCache.open({ ...options(), tables: ['chunks-1', 'files-1'] });
-    for (const junk of [new Uint8Array(0), utf8('junk'), Uint8Array.of(0xc1), Uint8Array.of(0x91, 1)]) {
-      raw.set('files-1', sha256(path), junk);
-      raw.set('chunks-1', new Uint8Array(32), junk);
+  it('takes an entry for one that is not there when a byte of it is another one', async () => {
+    const name = '07'.repeat(32);
+    const first = await open();
+    first.files.set(path, info, laterMs, content);
+    first.chunks.set(name, { block: hashToId(utf8('c')), offset: 7, length: 99, key: new Uint8Array(32) });
+    await first.close();
+    const directory = path.subarray(0, path.lastIndexOf(0x2f) + 1);
+    const entries = [
+      ['files-2', concatBytes(sha256(directory).subarray(0, 8), sha256(path).subarray(0, 16))],
+      ['chunks-2', new Uint8Array(16).fill(7)],
+    ] as const;
+    const tables = entries.map(([table]) => table);
+    for (const [table, key] of entries) {
+      const raw = await LmdbCache.open({ ...options(), tables });
+      const value = Uint8Array.from(raw.get(table, key)!);
       await raw.close();
-      const cache = await open();
-      expect(cache.files.get(path, info)).to.equal(undefined);
-      expect(cache.chunks.get('0'.repeat(64))).to.equal(undefined);
-      await cache.close();
+      const places = [...value.keys()].filter((at) => at % 12 === 0);
+      const flipped = places.map((at) => value.map((byte, place) => (place === at ? byte ^ 1 : byte)));
+      for (const junk of [new Uint8Array(0), utf8('junk'), ...flipped]) {
+        const garbling = await LmdbCache.open({ ...options(), tables });
+        garbling.set(table, key, junk);
+        await garbling.close();
+        const cache = await open();
+        const found = table === 'files-2' ? cache.files.get(path, info) : cache.chunks.get(name);
+        expect(found).to.equal(undefined);
+        await cache.close();
+      }
     }
   });
 
