@@ -10,6 +10,7 @@ interface Benchmark {
 const benchmarks: Readonly<Record<string, string>> = {
   rpc: 'small requests a second over one TLS connection, 64 in flight',
   put: 'MiB/s of 1 MiB blocks put over TLS, verified and synced to disk',
+  archive: 'MiB/s from bytes to sealed blocks in memory, in one thread and with threads that help',
   backup: 'three peers and the client: first backup, again, restore; restic and Borg beside it',
   repair: 'one of five peers is lost: until all copies are there again: [MiB A PEER]',
   join: 'a sixth peer comes: until it has its share: [MiB A PEER]',
