@@ -59,7 +59,7 @@ describe('the house', () => {
   it('names the clock, timers, random, disk and network only in adapters', () => {
     const adapters = /^src\/(base\/|store\/disk|wire\/(tls|address)|cli\/|node\/admin)/;
     const named =
-      /\bDate\.now\(|\bMath\.random\(|\bnew Date\(\)|'node:(fs|fs\/promises|net|tls|timers|child_process)'/;
+      /\bDate\.now\(|\bMath\.random\(|\bnew Date\(\)|'node:(fs|fs\/promises|net|tls|timers|child_process|worker_threads)'/;
     const broken = sourceFiles()
       .map((file) => ({ name: relative(root, file), source: readFileSync(file, 'utf8') }))
       .filter(({ name, source }) => !adapters.test(name) && named.test(source))

@@ -6,11 +6,10 @@
  * few sizes to tell packs apart. The padding looks like ciphertext and is a function of the pack, so that the same
  * chunks in the same order make the same block.
  */
-import { createCipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createHash, createHmac } from 'node:crypto';
 
-import { sha256 } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
-import { hashToId, type Id } from '../ring/identifier.js';
+import { type Id, idFromBytes } from '../ring/identifier.js';
 import type { Home, Place } from './draft.js';
 import type { Deferred } from './storage.js';
 
@@ -27,6 +26,8 @@ export function paddedSize(sizeBytes: number): number {
 /** A pack that chunks are added to. Trees in it can refer to it before it has an id. */
 export class Pack implements Home {
   readonly #stored: Deferred<void>;
+  /** Of the chunks so far: the padding's key comes from it, and it goes on to become the id. */
+  readonly #hash = createHash('sha256');
   #buffer = new Uint8Array(firstBufferBytes);
   #length = 0;
   #id: Id | undefined;
@@ -52,26 +53,24 @@ export class Pack implements Home {
   add(key: Uint8Array, sealed: Uint8Array): Place {
     const offset = this.#length;
     const length = offset + sealed.length;
-    if (length > this.#buffer.length) {
-      const larger = new Uint8Array(Math.min(limits.blockBytes, Math.max(length, 2 * this.#buffer.length)));
-      larger.set(this.#buffer.subarray(0, offset));
-      this.#buffer = larger;
-    }
+    this.#reserve(length);
     this.#buffer.set(sealed, offset);
+    this.#hash.update(sealed);
     this.#length = length;
     return { home: this, offset, length: sealed.length, key };
   }
 
   /** Pads the pack and gives it its id. Nothing is added any more. */
   close(paddingSecret: Uint8Array): { readonly id: Id; readonly bytes: Uint8Array } {
-    const content = this.#buffer.subarray(0, this.#length);
-    const bytes = new Uint8Array(paddedSize(this.#length));
-    bytes.set(content);
-    const key = createHmac('sha256', paddingSecret).update(sha256(content)).digest();
-    const stream = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
-    bytes.set(stream.update(new Uint8Array(bytes.length - this.#length)), this.#length);
+    const length = paddedSize(this.#length);
+    this.#reserve(length);
+    const bytes = this.#buffer.subarray(0, length);
+    const padding = bytes.subarray(this.#length);
+    const key = createHmac('sha256', paddingSecret).update(this.#hash.copy().digest()).digest();
+    // Nothing was written there: it encrypts zeros.
+    padding.set(createCipheriv('aes-256-ctr', key, new Uint8Array(16)).update(padding));
+    const id = idFromBytes(this.#hash.update(padding).digest());
     this.#buffer = new Uint8Array(0);
-    const id = hashToId(bytes);
     this.#id = id;
     return { id, bytes };
   }
@@ -79,5 +78,13 @@ export class Pack implements Home {
   /** Says when the pack is stored. */
   settle(stored: Promise<void>): void {
     this.#stored.resolve(stored);
+  }
+
+  /** Makes room for so many bytes in all. */
+  #reserve(length: number): void {
+    if (length <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.min(limits.blockBytes, Math.max(length, 2 * this.#buffer.length)));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
   }
 }

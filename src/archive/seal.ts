@@ -47,18 +47,24 @@ export function sealChunk(
   key: Uint8Array,
   plaintext: Uint8Array,
   plaintextHash: Uint8Array,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const frame = compressIfWorthwhile(compressor, plaintext);
   return frame === undefined
     ? sealBody(key, flagsRaw, plaintext, plaintextHash)
     : sealBody(key, flagsCompressed, frame, sha256(frame));
 }
 
-function sealBody(key: Uint8Array, flags: number, body: Uint8Array, bodyHash: Uint8Array): Uint8Array {
+function sealBody(
+  key: Uint8Array,
+  flags: number,
+  body: Uint8Array,
+  bodyHash: Uint8Array,
+): Uint8Array<ArrayBuffer> {
   const head = Uint8Array.of(flags);
   const nonce = createHmac('sha256', key).update(head).update(bodyHash).digest().subarray(0, nonceBytes);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(head);
-  const sealed = new Uint8Array(body.length + sealBytes);
+  // Not cleared, as every byte is written; and memory of its own, so that it can be handed to another thread.
+  const sealed = Buffer.allocUnsafeSlow(body.length + sealBytes);
   sealed.set(head);
   sealed.set(nonce, 1);
   for (let at = 0; at < body.length; at += sliceBytes) {

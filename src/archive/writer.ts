@@ -12,13 +12,14 @@ import type { Compressor } from './compress.js';
 import { ContentBuilder } from './content-builder.js';
 import { DataChunks, type Placed } from './data.js';
 import { cutOfDecision, type Decision, encodeDecision } from './decision.js';
-import { type Draft, type DraftEntry, DraftReference } from './draft.js';
+import { Draft, type DraftEntry, DraftReference } from './draft.js';
 import type { Content } from './entry.js';
 import { MetadataChunks } from './metadata.js';
 import { Packer } from './packer.js';
 import { cutOfName, type RecordChunk, RecordGatherer } from './plaintext.js';
 import type { BlockSink, ChunkIndex } from './ports.js';
 import type { ArchiveReader, ContentKind } from './reader.js';
+import { type Sealer, SealerInPlace } from './sealer.js';
 import type { ArchiveSecrets } from './secrets.js';
 import { cutOfSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
 import { BlockStorage } from './storage.js';
@@ -28,6 +29,8 @@ import { walkReferences } from './walk.js';
 export interface ArchiveWriterOptions {
   readonly secrets: ArchiveSecrets;
   readonly compressor: Compressor;
+  /** Seals the chunks of files. Default: the writer's own thread does. */
+  readonly sealer?: Sealer;
   readonly sink: BlockSink;
   readonly index: ChunkIndex;
   /** Reads the lists of contents that may be used again. */
@@ -68,7 +71,7 @@ export class ArchiveWriter {
   #isFinished = false;
 
   constructor(options: ArchiveWriterOptions) {
-    const { secrets, compressor, index } = options;
+    const { secrets, compressor, index, sealer = new SealerInPlace(compressor) } = options;
     this.#secrets = secrets;
     this.#reader = options.reader;
     this.#storage = new BlockStorage(options.sink, options.bytesInFlight ?? limits.archiveBytesInFlight);
@@ -76,7 +79,7 @@ export class ArchiveWriter {
       data: new Packer(this.#storage, index, secrets.padding),
       metadata: new Packer(this.#storage, index, secrets.padding),
     };
-    this.#data = new DataChunks(secrets, compressor, index, this.#storage, packers.data);
+    this.#data = new DataChunks(secrets, sealer, index, this.#storage, packers.data);
     this.#metadata = new MetadataChunks(secrets, compressor, index, this.#storage, packers);
   }
 
@@ -108,7 +111,7 @@ export class ArchiveWriter {
     try {
       for await (const { bytes, end } of chunker.chunks(pieces)) {
         const { length } = bytes;
-        const { placed } = await this.#data.start(bytes, end);
+        const { placed } = await this.#data.start({ bytes, end, isGiven: false });
         ahead.push({ length, placed });
         if (ahead.length >= limits.archiveChunksAhead) await settleFirst();
       }
@@ -120,6 +123,25 @@ export class ArchiveWriter {
     const content = await builder.finish();
     this.#storage.check();
     return { content, sizeBytes: content.sizeBytes, newBytes, storedBytes };
+  }
+
+  /**
+   * Writes a file's bytes that are all there. The memory is given away. Throws as {@link writeContent}.
+   */
+  async writeWhole(bytes: Uint8Array): Promise<WrittenContent> {
+    // From the smallest size on, the bytes decide where they are cut.
+    if (bytes.length === 0 || bytes.length >= limits.chunkMinBytes) return this.writeContent([bytes]);
+    this.#check();
+    const { length } = bytes;
+    const { placed } = await this.#data.start({ bytes, end: 'end', isGiven: true });
+    const { place, newSealedBytes } = await placed;
+    this.#storage.check();
+    return {
+      content: new Draft(0, [new DraftReference(length, cutOfKey(place.key), place)]),
+      sizeBytes: length,
+      newBytes: newSealedBytes > 0 ? length : 0,
+      storedBytes: newSealedBytes,
+    };
   }
 
   /**

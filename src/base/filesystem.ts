@@ -29,6 +29,8 @@ export interface FileInfo {
 
 /** A file that is open for reading. */
 export interface ReadableFile {
+  /** All that is to be read, where opening has read it already. Its memory is the caller's. */
+  readonly whole?: Uint8Array;
   info(): Promise<FileInfo>;
   /** Fills the front of `into` with what follows. @returns the bytes read; 0 at the end. */
   read(into: Uint8Array): Promise<number>;

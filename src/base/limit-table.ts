@@ -160,8 +160,9 @@ export const limitTable = Object.freeze({
   readersAsked: 64,
   /** How long a client tries a request again while peers are busy or the ring closes a gap. */
   clientRetryMs: 30 * second,
-  /** Files that a backup reads at once; each has a buffer of its own. */
-  backupFilesAtOnce: 8,
+  /** Files that a backup reads at once. A small one counts as one, any other by its weight: it has a buffer of its own. */
+  backupFilesAtOnce: 32,
+  backupLargeFileWeight: 4,
   backupReadBytes: 1 * MiB,
   /** Devices of one user. */
   userDevices: 64,
@@ -333,6 +334,11 @@ export const limitTable = Object.freeze({
   archivePackPlainBytes: 16 * MiB,
   /** Chunks of one file on their way while the next is read. */
   archiveChunksAhead: 16,
+  /** Threads that help a backup: each takes 30 MB. With two, bytes that compress come as fast as networks are. */
+  backupThreads: 2,
+  /** They are started when so many bytes have been sealed without them; a small file that is read counts as some. */
+  threadsFromBytes: 4 * MiB,
+  threadsFileBytes: 32 * KiB,
   /** Confirmations that a writer remembers: beyond, it asks again. */
   archiveConfirmations: 65_536,
   /** Blocks that a reader keeps whole, in bytes, and the blocks it remembers having read a part of. */

@@ -20,6 +20,7 @@ atMost(limits.hasBlocksIds * 34 + KiB, limits.frameHeaderBytes, 'the ids of a fu
 atMost(limits.ownBlocks * 96 + KiB, limits.frameHeaderBytes, 'a full OwnBlocks fits a header');
 atMost(limits.replicasMax, limits.successorListLength, 'a successor list names the holders of a key');
 atMost(limits.restoreLargeFileWeight, limits.restoreFilesAtOnce, 'a large file can be restored');
+atMost(limits.backupLargeFileWeight, limits.backupFilesAtOnce, 'a large file can be backed up');
 atMost(4 * limits.frameBodyBytes, limits.callerRequestBodyBytes, 'a few blocks can be received at once');
 atMost(
   2 * limits.callerRequestBodyBytes,

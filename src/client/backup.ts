@@ -11,12 +11,15 @@ import { PeerStoreError } from '../base/errors.js';
 import type { FileInfo, FileSystem } from '../base/filesystem.js';
 import { limits } from '../base/limits.js';
 import { absolutePath, pathComponents } from '../base/paths.js';
+import type { JobRunner } from '../base/threads.js';
 import type { Draft, DraftEntry } from '../archive/draft.js';
 import type { BlockSink } from '../archive/ports.js';
+import { SealerInPlace } from '../archive/sealer.js';
 import { makeSnapshot, type Snapshot } from '../archive/snapshot.js';
-import { ArchiveWriter } from '../archive/writer.js';
+import { ArchiveWriter, type WrittenContent } from '../archive/writer.js';
 import type { Content } from '../archive/entry.js';
 import type { BackupCache } from './backup-cache.js';
+import { type BackupHelp, helpOf } from './backup-threads.js';
 import { loadSnapshots } from './catalog.js';
 import { startElapsed } from './elapsed.js';
 import { addSnapshot } from './own-catalog.js';
@@ -31,6 +34,8 @@ import { writeWhileTouched } from './touch.js';
 export interface BackupOptions {
   readonly fileSystem: FileSystem;
   readonly cache: BackupCache;
+  /** Threads that help, which run `backupThreadModule`. Without them all is done in this one. */
+  readonly threads?: JobRunner;
   /** Where relative paths start. */
   readonly cwd: Uint8Array;
   readonly paths: readonly Uint8Array[];
@@ -88,6 +93,7 @@ class BackupRun {
   readonly #options: BackupOptions;
   /** Absolute, each once. */
   readonly #paths: readonly Uint8Array[];
+  readonly #help: BackupHelp;
   readonly #writer: ArchiveWriter;
   readonly #tasks: Tasks;
   readonly #buffers: Uint8Array[] = [];
@@ -107,6 +113,12 @@ class BackupRun {
     this.#paths = withoutRepeats(
       options.paths.map((path) => absolutePath(pathComponents(options.cwd, path))),
     );
+    const { fileSystem, threads } = options;
+    const inPlace = new SealerInPlace(session.compressor);
+    this.#help =
+      threads === undefined
+        ? { sealer: inPlace, smallFiles: fileSystem }
+        : helpOf(threads, inPlace, fileSystem);
     this.#writer = this.#newWriter();
     this.#tasks = new Tasks(limits.backupFilesAtOnce, 'the backup was interrupted', session.signal);
   }
@@ -159,7 +171,8 @@ class BackupRun {
     const { secrets, compressor, reader, blocks } = this.#session;
     const { dryRun, cache } = this.#options;
     const sink = dryRun === true ? withoutStoring(blocks) : blocks;
-    return new ArchiveWriter({ secrets, compressor, sink, index: cache.chunks, reader });
+    const { sealer } = this.#help;
+    return new ArchiveWriter({ secrets, compressor, sealer, sink, index: cache.chunks, reader });
   }
 
   /** The last snapshot of the same paths of this machine. */
@@ -280,7 +293,7 @@ class BackupRun {
   #begin(found: FoundFile): Promise<{ readonly stored: Promise<Stored | undefined> }> {
     return new Promise((resolve, reject) => {
       this.#tasks
-        .start(1, async () => {
+        .start(isSmall(found.info) ? 1 : limits.backupLargeFileWeight, async () => {
           const stored = this.#store(found);
           resolve({ stored });
           await stored;
@@ -297,12 +310,11 @@ class BackupRun {
       this.#counted(found.info.sizeBytes);
       return { info: found.info, content: known, sizeBytes: found.info.sizeBytes };
     }
-    const buffer = this.#buffers.pop() ?? new Uint8Array(limits.backupReadBytes);
     let file: SourceFile | undefined;
     try {
       const openedMs = this.#session.clock.nowMs();
-      file = await SourceFile.open(fileSystem, found.path);
-      const written = await this.#writer.writeContent(file.pieces(buffer, this.#tasks.signal));
+      file = await SourceFile.open(isSmall(found.info) ? this.#help.smallFiles : fileSystem, found.path);
+      const written = await this.#write(file);
       const change = await file.change();
       if (change === undefined) this.#remember(found.path, file.info, openedMs, written.content);
       else this.#report(change);
@@ -315,6 +327,15 @@ class BackupRun {
       return undefined;
     } finally {
       await file?.close();
+    }
+  }
+
+  async #write(file: SourceFile): Promise<WrittenContent> {
+    if (isSmall(file.info)) return this.#writer.writeWhole(await file.whole());
+    const buffer = this.#buffers.pop() ?? new Uint8Array(limits.backupReadBytes);
+    try {
+      return await this.#writer.writeContent(file.pieces(buffer, this.#tasks.signal));
+    } finally {
       this.#buffers.push(buffer);
     }
   }
@@ -338,6 +359,11 @@ class BackupRun {
     this.#errors += 1;
     this.#options.report(found);
   }
+}
+
+/** Whether a file is one chunk, whatever is in it: it is read at once. */
+function isSmall({ sizeBytes }: FileInfo): boolean {
+  return sizeBytes < limits.chunkMinBytes;
 }
 
 function common(name: Uint8Array, { mode, uid, gid, mtimeNs }: FileInfo) {

@@ -70,6 +70,25 @@ export class SourceFile {
   }
 
   /**
+   * The content at once, of a file that is small. Its memory is the caller's.
+   * @throws ProblemError when reading fails.
+   */
+  async whole(): Promise<Uint8Array> {
+    const { whole } = this.#file;
+    if (whole !== undefined) {
+      this.#bytesRead = whole.length;
+      return whole;
+    }
+    const bytes = new Uint8Array(this.info.sizeBytes);
+    while (this.#bytesRead < bytes.length) {
+      const length = await failing(this.#path, () => this.#file.read(bytes.subarray(this.#bytesRead)));
+      if (length === 0) break;
+      this.#bytesRead += length;
+    }
+    return bytes.subarray(0, this.#bytesRead);
+  }
+
+  /**
    * After the last piece: the problem to report when the file changed since it was opened.
    * @throws ProblemError when that cannot be found out.
    */
@@ -95,6 +114,8 @@ async function failing<T>(path: Uint8Array, action: () => Promise<T>): Promise<T
   try {
     return await action();
   } catch (error) {
+    // Not of the file: a thread that was to read it has died.
+    if (error instanceof PeerStoreError) throw error;
     throw new ProblemError(readProblem(path, error), error);
   }
 }

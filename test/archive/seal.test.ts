@@ -160,6 +160,14 @@ describe('a sealed chunk', () => {
     }
   });
 
+  it('is compressed to the same bytes, whatever was compressed before', () => {
+    const text = Buffer.from('the same words over and over\n'.repeat(5000));
+    const inputs = [text, text.subarray(0, 100), randomBytes(100_000), text.subarray(7), randomBytes(1)];
+    const first = inputs.map((bytes) => toHex(compressor.compress(bytes)));
+    const again = inputs.toReversed().map((bytes) => toHex(compressor.compress(bytes)));
+    expect(again.reverse()).to.deep.equal(first);
+  });
+
   it('is stored raw when compression saves too little', () => {
     expect(compressIfWorthwhile(compressor, randomBytes(1 * MiB))).to.equal(undefined);
     expect(compressIfWorthwhile(compressor, Uint8Array.of(1))).to.equal(undefined);

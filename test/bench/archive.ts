@@ -1,12 +1,22 @@
-/** How fast the archive takes bytes, in MiB/s: the chunker alone, and everything up to a sink in memory. */
+/**
+ * How fast the archive takes bytes, in MiB/s: the chunker alone, and everything up to a sink in memory, in one thread and
+ * with threads that seal.
+ */
+import { availableParallelism } from 'node:os';
+
 import { PeerStoreError } from '../../src/base/errors.js';
+import { limits } from '../../src/base/limits.js';
 import { seededRandom } from '../../src/base/random.js';
+import { Threads } from '../../src/base/threads.js';
 import { Chunker } from '../../src/archive/chunker.js';
 import { loadCompressor } from '../../src/archive/compress.js';
 import { type BlockSink, MemoryChunkIndex } from '../../src/archive/ports.js';
 import { ArchiveReader } from '../../src/archive/reader.js';
+import { SealerInPlace } from '../../src/archive/sealer.js';
 import { deriveArchiveSecrets } from '../../src/archive/secrets.js';
 import { ArchiveWriter } from '../../src/archive/writer.js';
+import { backupThreadModule, helpOf } from '../../src/client/backup-threads.js';
+import { nodeFileSystem } from '../../src/base/node-filesystem.js';
 
 const MiB = 1024 * 1024;
 const totalMiB = 256;
@@ -56,7 +66,11 @@ function chunkerAlone(bytes: Uint8Array): Promise<number> {
   });
 }
 
-async function pipeline(bytes: Uint8Array): Promise<{ rate: number; storedBytes: number }> {
+/** @param threads helping threads; they are up before the time begins */
+async function pipeline(
+  bytes: Uint8Array,
+  threads?: Threads,
+): Promise<{ rate: number; storedBytes: number }> {
   const compressor = await loadCompressor();
   const sink: BlockSink = {
     has: (ids) => Promise.resolve(ids.map(() => false)),
@@ -64,7 +78,10 @@ async function pipeline(bytes: Uint8Array): Promise<{ rate: number; storedBytes:
   };
   const source = { get: () => Promise.reject(new PeerStoreError('NOT_FOUND', 'nothing is kept')) };
   const reader = new ArchiveReader({ source, compressor });
-  const writer = new ArchiveWriter({ secrets, compressor, sink, index: new MemoryChunkIndex(), reader });
+  const inPlace = new SealerInPlace(compressor);
+  const sealer = threads === undefined ? inPlace : helpOf(threads, inPlace, nodeFileSystem).sealer;
+  const index = new MemoryChunkIndex();
+  const writer = new ArchiveWriter({ secrets, compressor, sealer, sink, index, reader });
   const rate = await timed(async () => {
     await writer.writeContent(pieces(bytes));
     await writer.finish();
@@ -72,9 +89,21 @@ async function pipeline(bytes: Uint8Array): Promise<{ rate: number; storedBytes:
   return { rate, storedBytes: writer.stats.bytes };
 }
 
-/** Runs the benchmark. Rates are MiB of plaintext a second, on one thread. */
+async function startThreads(): Promise<Threads> {
+  const count = Math.min(availableParallelism() - 1, limits.backupThreads);
+  const onStartFailed = (error: unknown): never => {
+    throw error;
+  };
+  const threads = new Threads({ module: backupThreadModule, count, onStartFailed });
+  threads.start();
+  while (!threads.isFree) await new Promise((resolve) => setImmediate(resolve));
+  return threads;
+}
+
+/** Runs the benchmark. Rates are MiB of plaintext a second. */
 export async function run(): Promise<Record<string, unknown>> {
   const figures: Record<string, unknown> = { totalMiB };
+  const threads = await startThreads();
   for (const [name, make] of [
     ['random', randomData],
     ['text', textData],
@@ -82,9 +111,12 @@ export async function run(): Promise<Record<string, unknown>> {
     const bytes = make();
     await chunkerAlone(bytes.subarray(0, 32 * MiB));
     figures[`${name}ChunkerMiBs`] = await chunkerAlone(bytes);
+    await pipeline(bytes.subarray(0, 32 * MiB), threads);
     const { rate, storedBytes } = await pipeline(bytes);
     figures[`${name}PipelineMiBs`] = rate;
+    figures[`${name}PipelineWithThreadsMiBs`] = (await pipeline(bytes, threads)).rate;
     figures[`${name}StoredMiB`] = Math.round(storedBytes / MiB);
   }
+  await threads.close();
   return figures;
 }

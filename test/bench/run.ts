@@ -10,6 +10,7 @@ interface Benchmark {
 const benchmarks: Readonly<Record<string, string>> = {
   rpc: 'small requests a second over one TLS connection, 64 in flight',
   put: 'MiB/s of 1 MiB blocks put over TLS, verified and synced to disk',
+  archive: 'MiB/s from bytes to sealed blocks in memory, in one thread and with threads that help',
   backup: 'first backups and what they store, beside restic and Borg: [ROUNDS]',
   again: 'the same again, nothing changed, beside restic and Borg: [ROUNDS]',
   restore: 'getting it back, beside restic and Borg: [ROUNDS]',

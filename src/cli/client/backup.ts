@@ -1,11 +1,15 @@
 /** `backup`: stores what is at some paths, as a snapshot. */
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 
 import { systemClock } from '../../base/clock.js';
 import { hasCode, messageOf, PeerStoreError } from '../../base/errors.js';
 import { nodeFileSystem } from '../../base/node-filesystem.js';
+import { Threads } from '../../base/threads.js';
+import { limits } from '../../base/limits.js';
+import type { Logger } from '../../base/log.js';
 import { backup } from '../../client/backup.js';
+import { backupThreadModule } from '../../client/backup-threads.js';
 import { openBackupCache } from '../../client/backup-cache.js';
 import { userCacheDirectory } from '../config.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
@@ -35,6 +39,7 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
     const directory = userCacheDirectory(console.env, session.keys.user.publicKey);
     const { clock, random, log } = session;
     const cache = await openBackupCache({ directory, clock, random, log });
+    const threads = threadsOf(log);
     const progress = startProgress(
       args.dryRun ? 'looking' : 'backing up',
       args.progress && !args.quiet,
@@ -46,6 +51,7 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
       const summary = await backup(session, {
         fileSystem: nodeFileSystem,
         cache,
+        threads,
         cwd: workingDirectory(),
         paths: args.paths.map(typedPath),
         host: hostname(),
@@ -77,8 +83,18 @@ export async function runBackup(args: BackupArguments, console: Console): Promis
       });
     } finally {
       progress.end();
+      await threads.close();
       await cache.close();
     }
+  });
+}
+
+/** A thread for each core but one: the main thread has one, and helps where it has nothing else to do. */
+function threadsOf(log: Logger): Threads {
+  return new Threads({
+    module: backupThreadModule,
+    count: Math.min(availableParallelism() - 1, limits.backupThreads),
+    onStartFailed: (error) => log.warn('a thread could not be started', { error: messageOf(error) }),
   });
 }
 
