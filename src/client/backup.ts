@@ -19,6 +19,7 @@ import type { Content } from '../archive/entry.js';
 import type { BackupCache } from './backup-cache.js';
 import { loadSnapshots } from './catalog.js';
 import { startElapsed } from './elapsed.js';
+import { KeptTouched } from './kept-touched.js';
 import { addSnapshot } from './own-catalog.js';
 import { type Problem, ProblemError, type Report } from './problem.js';
 import { rootOf } from './reachable.js';
@@ -107,7 +108,7 @@ class BackupRun {
     this.#paths = withoutRepeats(
       options.paths.map((path) => absolutePath(pathComponents(options.cwd, path))),
     );
-    this.#writer = this.#newWriter();
+    this.#writer = this.#newWriter(new KeptTouched(session.blocks, session.clock));
     this.#tasks = new Tasks(limits.backupFilesAtOnce, 'the backup was interrupted', session.signal);
   }
 
@@ -148,15 +149,15 @@ class BackupRun {
   async #add(snapshot: Snapshot, elapsedMs: () => number): Promise<void> {
     await writeWhileTouched(this.#session, [rootOf(snapshot)], elapsedMs, async () => {
       // What a writer has confirmed it does not ask for again: a new one touches the blocks of the list.
-      const writer = this.#newWriter();
+      const writer = this.#newWriter(this.#session.blocks);
       await addSnapshot(this.#session, writer, snapshot);
       await writer.finish();
       this.#listBytes = writer.stats.bytes;
     });
   }
 
-  #newWriter(): ArchiveWriter {
-    const { secrets, compressor, reader, blocks } = this.#session;
+  #newWriter(blocks: BlockSink): ArchiveWriter {
+    const { secrets, compressor, reader } = this.#session;
     const { dryRun, cache } = this.#options;
     const sink = dryRun === true ? withoutStoring(blocks) : blocks;
     return new ArchiveWriter({ secrets, compressor, sink, index: cache.chunks, reader });
