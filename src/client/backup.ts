@@ -22,6 +22,7 @@ import type { BackupCache } from './backup-cache.js';
 import { type BackupHelp, helpOf } from './backup-threads.js';
 import { loadSnapshots } from './catalog.js';
 import { startElapsed } from './elapsed.js';
+import { KeptTouched } from './kept-touched.js';
 import { addSnapshot } from './own-catalog.js';
 import { type Problem, ProblemError, type Report } from './problem.js';
 import { rootOf } from './reachable.js';
@@ -119,7 +120,7 @@ class BackupRun {
       threads === undefined
         ? { sealer: inPlace, smallFiles: fileSystem }
         : helpOf(threads, inPlace, fileSystem);
-    this.#writer = this.#newWriter();
+    this.#writer = this.#newWriter(new KeptTouched(session.blocks, session.clock));
     this.#tasks = new Tasks(limits.backupFilesAtOnce, 'the backup was interrupted', session.signal);
   }
 
@@ -160,15 +161,15 @@ class BackupRun {
   async #add(snapshot: Snapshot, elapsedMs: () => number): Promise<void> {
     await writeWhileTouched(this.#session, [rootOf(snapshot)], elapsedMs, async () => {
       // What a writer has confirmed it does not ask for again: a new one touches the blocks of the list.
-      const writer = this.#newWriter();
+      const writer = this.#newWriter(this.#session.blocks);
       await addSnapshot(this.#session, writer, snapshot);
       await writer.finish();
       this.#listBytes = writer.stats.bytes;
     });
   }
 
-  #newWriter(): ArchiveWriter {
-    const { secrets, compressor, reader, blocks } = this.#session;
+  #newWriter(blocks: BlockSink): ArchiveWriter {
+    const { secrets, compressor, reader } = this.#session;
     const { dryRun, cache } = this.#options;
     const sink = dryRun === true ? withoutStoring(blocks) : blocks;
     const { sealer } = this.#help;

@@ -6,18 +6,10 @@ import { bytesEqual, toHex } from '../base/bytes.js';
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { type Decision, isLater } from '../archive/decision.js';
 import { type CatalogHead, openHead, type Snapshot } from '../archive/snapshot.js';
-import { recordId } from '../identity/record.js';
 import type { Id } from '../wire/index.js';
+import { headRecord } from './head-record.js';
 import { loadProfile, type Profile } from './profile.js';
 import type { Session } from './session.js';
-
-/** The record of a device that holds its head. */
-export const headRecord = { kind: 'snapshots', name: '' } as const;
-
-/** The id of that record. */
-export function headRecordId(device: Uint8Array): Id {
-  return recordId(headRecord.kind, device, headRecord.name);
-}
 
 /** What a device has in the ring. */
 export interface DeviceCatalog {

@@ -11,14 +11,9 @@ import { toHex } from '../base/bytes.js';
 import { hasCode, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { idToBytes } from '../wire/index.js';
-import {
-  type Catalogs,
-  headRecordId,
-  loadCatalogs,
-  type NamedDevice,
-  type UnreadableCatalog,
-} from './catalog.js';
+import { type Catalogs, loadCatalogs, type NamedDevice, type UnreadableCatalog } from './catalog.js';
 import { startElapsed } from './elapsed.js';
+import { headRecordId } from './head-record.js';
 import { profileRecord } from './profile.js';
 import { blocksOf, type Root, rootOf, rootsOfHead, Walked } from './reachable.js';
 import type { Session } from './session.js';
@@ -38,7 +33,7 @@ export interface CertainCatalogs extends Catalogs {
 export async function loadForCertain(session: Session, lost: readonly string[]): Promise<CertainCatalogs> {
   const elapsedMs = startElapsed(session.clock);
   const before = await session.ownership.requireMajority();
-  const catalogs = await loadCatalogs(session);
+  const loaded = await loadCatalogs(session);
   const after = await session.ownership.requireMajority();
   // Longer ago than that a peer does not say how it was.
   if (elapsedMs() > limits.majorityHoldMs) {
@@ -46,9 +41,28 @@ export async function loadForCertain(session: Session, lost: readonly string[]):
       'reading the lists of snapshots took so long that peers may have been cut off meanwhile; try again',
     );
   }
-  requireNewest(session, catalogs);
+  requireNewest(session, loaded);
+  const catalogs = withoutLists(loaded);
   requireReadable(catalogs, lostDevices(catalogs, lost));
   return { ...catalogs, peersShowMs: Math.min(before, after) };
+}
+
+/**
+ * The same, with those devices among the unreadable ones whose record is not there. A device has a list before the profile
+ * names it, so all who hold it are missing: that may be so beside most of a ring that has more machines than copies.
+ */
+function withoutLists(catalogs: Catalogs): Catalogs {
+  const { heads, unreadable } = catalogs;
+  const error = new PeerStoreError('MISSING', 'no peer that answers has its list');
+  const lost = heads
+    .filter(({ sequence }) => sequence === 0)
+    .map(({ device, name }) => ({ device, name, error }));
+  if (lost.length === 0) return catalogs;
+  return {
+    ...catalogs,
+    heads: heads.filter(({ sequence }) => sequence > 0),
+    unreadable: [...unreadable, ...lost],
+  };
 }
 
 function requireNewest({ seen, keys }: Session, { profile, heads }: Catalogs): void {

@@ -8,8 +8,9 @@ import { sealHead, type Snapshot } from '../archive/snapshot.js';
 import { ArchiveWriter } from '../archive/writer.js';
 import { signRecord } from '../identity/record.js';
 import type { Id } from '../wire/index.js';
-import { type Catalogs, type DeviceCatalog, headRecord, headRecordId, loadDevice } from './catalog.js';
+import { type Catalogs, type DeviceCatalog, loadDevice } from './catalog.js';
 import { startElapsed } from './elapsed.js';
+import { headRecord, headRecordId } from './head-record.js';
 import { rootsOfHead } from './reachable.js';
 import type { Session } from './session.js';
 import { writeWhileTouched } from './touch.js';
@@ -26,7 +27,8 @@ type CatalogParts = Pick<DeviceCatalog, 'snapshots' | 'decisions'>;
  * Changes this device's catalog, and sees to it that the profile names the device. Everything that it comes to refer to has to be stored already. When it returns, the
  * change is in the ring; when it throws, it may be there.
  * @param change what is to be there in the place of what is; undefined leaves it as it is. Called again for each attempt.
- * @throws PeerStoreError MISSING or DAMAGED when this device's catalog cannot be read; CONFLICT when other processes of
+ * @throws PeerStoreError MISSING or DAMAGED when this device's catalog cannot be read; UNSETTLED when the ring shows an
+ *   older one than this machine has seen; CONFLICT when other processes of
  *   this device keep changing it at the same time; as the ring's reads and writes do.
  */
 export async function changeOwnCatalog(
@@ -35,6 +37,7 @@ export async function changeOwnCatalog(
   change: (before: CatalogParts) => CatalogParts | undefined,
 ): Promise<void> {
   const { device } = session.keys;
+  await session.registration.ensure(session);
   // Of all attempts: what the first one has stored the next ones do not ask for again.
   const elapsedMs = startElapsed(session.clock);
   for (let attempt = 1; ; attempt += 1) {
@@ -46,7 +49,6 @@ export async function changeOwnCatalog(
       await writer.writeDecisions([...after.decisions].sort((a, b) => (a.snapshot < b.snapshot ? -1 : 1))),
     ];
     await writer.flush();
-    await session.registration.ensure(session);
     const head = { catalog: await catalog.settled(), decisions: await decisions.settled() };
     const record = signRecord(device, {
       ...headRecord,
@@ -122,19 +124,10 @@ function timeBehind(
 
 /** This device's catalog, the newest. Without it nothing may be written: a new one would leave out what that one has. */
 async function ownCatalog(session: Session): Promise<DeviceCatalog> {
-  const own = await readableCatalog(session);
-  const { seen, keys } = session;
-  if (own.sequence >= seen.highest(headRecordId(keys.device.publicKey))) return own;
-  throw new PeerStoreError(
-    'UNSETTLED',
-    "the peers that can be reached have an older list of this device's snapshots than this machine has seen: with that as " +
-      `the newest one, snapshots would be lost, so nothing is listed; start the peers that are missing${seen.advice}`,
-  );
-}
-
-async function readableCatalog(session: Session): Promise<DeviceCatalog> {
+  const { device } = session.keys;
+  let catalog: DeviceCatalog;
   try {
-    return await loadDevice(session, session.keys.device.publicKey);
+    catalog = await loadDevice(session, device.publicKey);
   } catch (error) {
     if (!hasCode(error, 'MISSING', 'DAMAGED')) throw error;
     throw new PeerStoreError(
@@ -144,4 +137,12 @@ async function readableCatalog(session: Session): Promise<DeviceCatalog> {
       { cause: error },
     );
   }
+  if (catalog.sequence < session.seen.highest(headRecordId(device.publicKey))) {
+    throw new PeerStoreError(
+      'UNSETTLED',
+      "the peers that can be reached have an older list of this device's snapshots than this machine has seen: one made " +
+        `from it would leave snapshots out, or be left out itself; start the peers that are missing${session.seen.advice}`,
+    );
+  }
+  return catalog;
 }

@@ -7,7 +7,9 @@ import { binary, integer, list, packValue, struct, text, unpackValue } from '../
 import { hasCode, messageOf, PeerStoreError } from '../base/errors.js';
 import { limits } from '../base/limits.js';
 import { recordId, signRecord } from '../identity/record.js';
+import { sealHead } from '../archive/snapshot.js';
 import type { Id } from '../wire/index.js';
+import { headRecord, headRecordId } from './head-record.js';
 import type { Session } from './session.js';
 
 const recordKind = 'user';
@@ -55,7 +57,7 @@ function devicesIn(value: Uint8Array): Profile['devices'] {
   }
 }
 
-type RegisteringSession = Pick<Session, 'records' | 'keys' | 'clock' | 'seen'>;
+type RegisteringSession = Pick<Session, 'records' | 'keys' | 'clock' | 'seen' | 'secrets'>;
 
 /**
  * Makes sure that this device is in the profile, once a session. What the list of a device that is not in it refers to
@@ -80,7 +82,8 @@ export class Registration {
 }
 
 /**
- * Adds this device to the profile, if it is not in it.
+ * Adds this device to the profile, if it is not in it. It has a list before it is named, an empty one: so whoever reads the
+ * profile knows of each device in it that there is a list, and that peers are missing if he is shown none.
  * @throws PeerStoreError NO_SPACE when the user has as many devices as a profile holds; UNSETTLED when the ring shows an
  *   older profile than this machine has seen: a new one made from it would leave devices out; as the ring's writes do.
  */
@@ -102,6 +105,7 @@ export async function registerDevice(session: RegisteringSession, deviceName: st
         `${name} has ${devices.length} devices, and a user can have no more; use the key file of one of them`,
       );
     }
+    await writeFirstList(session);
     const all = [...devices, { key: device.publicKey, name: shortened(deviceName) }];
     const record = signRecord(user, {
       kind: recordKind,
@@ -117,6 +121,24 @@ export async function registerDevice(session: RegisteringSession, deviceName: st
     } catch (error) {
       if (!hasCode(error, 'CONFLICT') || attempt >= saveAttempts) throw error;
     }
+  }
+}
+
+async function writeFirstList({ records, keys, clock, seen, secrets }: RegisteringSession): Promise<void> {
+  if (seen.highest(headRecordId(keys.device.publicKey)) > 0) return;
+  const nothing = { depth: 0, references: [] };
+  const record = signRecord(keys.device, {
+    ...headRecord,
+    sequence: 1,
+    timeMs: clock.nowMs(),
+    deleted: false,
+    value: sealHead(secrets, { catalog: nothing, decisions: nothing }),
+  });
+  try {
+    await records.put(record);
+  } catch (error) {
+    // It has one.
+    if (!hasCode(error, 'CONFLICT')) throw error;
   }
 }
 

@@ -94,7 +94,9 @@ async function giveUp(
   { dryRun, spareMs = limits.touchLeaseMs, progress }: PruneOptions,
   { catalogs, needed, elapsedMs, counts }: Work,
 ): Promise<void> {
-  const hasLists = catalogs.heads.some(({ head }) => head !== undefined);
+  const hasLists = catalogs.heads.some(({ head }) =>
+    rootsOfHead(head).some(({ content }) => content.references.length > 0),
+  );
   const queue = new PQueue({ concurrency: releasesAtOnce });
   for await (const { blocks, nowMs } of session.ownership.list()) {
     if (!hasLists && blocks.length > 0) {
