@@ -157,7 +157,7 @@ describe('a cache on disk', () => {
   });
 
   it('is whole after a process that used it was killed', async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     await filled(10);
     const child = resolve(import.meta.dirname, 'lmdb-cache-child.js');
     const { signal, stderr } = spawnSync(process.execPath, [child, directory()], { timeout: 30_000 });

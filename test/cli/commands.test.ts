@@ -36,7 +36,7 @@ interface Result {
 }
 
 describe('the client and a real peer', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let base = '';
   let server: ChildProcess;
   let address = '';

@@ -44,7 +44,7 @@ async function listBlocksOf(session: Session): Promise<readonly Id[]> {
 
 describe('a prune in doubt', () => {
   describe('in a ring that was cut', function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
 
     /** Three peers, and a session with a device of the user. */
     async function start(seed: number) {

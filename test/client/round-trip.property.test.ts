@@ -130,7 +130,7 @@ describe('a random tree', () => {
   after(() => ring.stop());
 
   it('comes back from each of its snapshots as it was then, and check finds all of it', async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     let user = 0;
     await fc.assert(
       fc.asyncProperty(steps, steps, async (first, second) => {

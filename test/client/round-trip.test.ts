@@ -15,7 +15,7 @@ describe('scan and restore', () => {
   const temporary = temporaryDirectory();
 
   it('give back everything that a Unix tree can hold, and name what they leave out', async function () {
-    this.timeout(90_000);
+    this.timeout(300_000);
     const [source, target] = [join(temporary(), 'source'), join(temporary(), 'target')];
     mkdirSync(source);
     const { special } = await makeHostileTree(source, { wide: 2000, sparseBytes: 2 ** 28 });

@@ -18,7 +18,7 @@ import {
 } from './support.js';
 
 describe('peerstore-client, given what it cannot use, says so in one line and loses nothing:', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let lab: Lab;
   let peers: [Peer, ...Peer[]];
   let ada: Client;

@@ -17,7 +17,7 @@ function outputOf(shell: string, script: string): readonly string[] | undefined 
 }
 
 describe('peerstore-client completion', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   const bash = (...words: readonly string[]): readonly string[] | undefined =>
     outputOf(

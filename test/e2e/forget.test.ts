@@ -9,7 +9,7 @@ import { type Client, Lab, succeeded } from './harness.js';
 import { expectRefusal, MiB, randomFiles } from './support.js';
 
 describe('Snapshots that are not wanted any more', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let lab: Lab;
   let ada: Client;
   let data: string;

@@ -6,7 +6,7 @@ import { type Client, Lab, type Peer, succeeded } from './harness.js';
 import { expectRefusal, isRoot, KiB, MiB, randomFiles, skipBecause } from './support.js';
 
 describe('A peer without room', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let lab: Lab;
 
   beforeEach(() => {

@@ -15,7 +15,7 @@ const serverProgram = join(root, 'bin/peerstore-server');
 const clientProgram = join(root, 'bin/peerstore-client');
 
 /** How long a peer may take to be in the ring. Generous: the machine may be busy with other things. */
-const readyMs = 30_000;
+const readyMs = 120_000;
 
 export interface PeerOptions {
   /** A peer of the ring to join, by an invite. Without it, the data path decides. */

@@ -10,7 +10,7 @@ import { Lab } from './harness.js';
 import { MiB } from './support.js';
 
 describe('A tree with everything that a file system can hold', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let lab: Lab;
 
   before(() => {

@@ -10,7 +10,7 @@ import { until } from './processes.js';
 import { blocksOf, expectRefusal, KiB, MiB, randomFiles } from './support.js';
 
 describe('A ring whose peers are killed with -9', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let lab: Lab;
   let peers: [Peer, ...Peer[]];
   let ada: Client;

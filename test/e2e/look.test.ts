@@ -8,7 +8,7 @@ import { Lab, succeeded } from './harness.js';
 import { expectRefusal, MiB, randomFiles } from './support.js';
 
 describe('find, diff and stats of peerstore-client', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
 
   it('show what is in snapshots, for people and for scripts', async () => {
     const lab = new Lab();

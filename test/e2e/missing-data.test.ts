@@ -8,7 +8,7 @@ import { Lab, succeeded } from './harness.js';
 import { blocksOf, MiB, randomFiles } from './support.js';
 
 describe('A ring that has lost data', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let lab: Lab;
 
   beforeEach(() => {

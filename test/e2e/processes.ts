@@ -62,7 +62,7 @@ export async function start(
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  patienceMs = 20_000,
+  patienceMs = 120_000,
 ): Promise<void> {
   const since = performance.now();
   while (!(await isSo())) {

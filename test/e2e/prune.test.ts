@@ -16,7 +16,7 @@ function hoursLater(hours: number): NodeJS.ProcessEnv {
 }
 
 describe('What no snapshot needs any more', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let lab: Lab;
 
   beforeEach(() => {

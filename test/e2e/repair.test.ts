@@ -13,7 +13,7 @@ import { blocksOf, isRoot, KiB, MiB, randomFiles, skipBecause } from './support.
 const soon = { args: ['--repair-after', '2s', '--scrub-every', '20s', '--log-level', 'warn'] };
 
 describe('A ring that loses machines and disks', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   let lab: Lab;
   let ada: Client;
   /** What was stored: directories, and the snapshots of them. */
@@ -38,7 +38,7 @@ describe('A ring that loses machines and disks', function () {
         const seen = await Promise.all(peers.map((peer) => lab.status(peer)));
         return seen.every(({ successors }) => successors.length === peers.length - 1);
       },
-      60_000,
+      120_000,
     );
     await until(
       'nothing to be short of copies',

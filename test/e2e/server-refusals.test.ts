@@ -7,7 +7,7 @@ import { Lab, type Peer } from './harness.js';
 import { canHeedPermissions, expectRefusal, heedingPermissions, skipBecause } from './support.js';
 
 describe('peerstore-server, given what it cannot use, says so in one line:', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let lab: Lab;
   let peer: Peer;
 

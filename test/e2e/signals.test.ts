@@ -8,7 +8,7 @@ import { until } from './processes.js';
 import { blocksOf, expectRefusal, MiB, randomFiles } from './support.js';
 
 describe('A signal', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let lab: Lab;
   let peers: [Peer, ...Peer[]];
   let ada: Client;

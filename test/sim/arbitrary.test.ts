@@ -8,7 +8,7 @@ import { arbitrary } from './scenarios/arbitrary.js';
 const freshSeed = randomInt(2 ** 32);
 
 describe('sim: peers that begin with wrong pointers', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   for (const [kind, name] of pointerKinds.entries()) {
     for (const options of [

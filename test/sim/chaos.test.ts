@@ -19,7 +19,7 @@ const runs = [
 ];
 
 describe('sim: chaos', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   for (const options of runs) {
     it(`ends in an ideal ring with every acknowledged value: ${replayCommand('chaos', options)}`, async () => {

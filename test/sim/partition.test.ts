@@ -8,7 +8,7 @@ import { partition } from './scenarios/partition.js';
 const freshSeed = randomInt(2 ** 32);
 
 describe('sim: a network that falls apart', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   for (const [kind, name] of partitionKinds.entries()) {
     for (const options of [

@@ -14,7 +14,7 @@ const mostPeers = 20;
 
 describe('sim: every scenario', function () {
   // Runs are about a second long. Where others work on the same machine, they take their time.
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it('draws the options of a short run', () => {
     expect(drawingScenarios).to.have.members(Object.keys(scenarios));

@@ -19,7 +19,7 @@ interface Acknowledged {
 }
 
 describe('the store on disk, killed', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   const scratch = new Scratch();
   let child: ChildProcessByStdio<null, Readable, null> | undefined;
 

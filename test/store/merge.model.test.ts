@@ -91,7 +91,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('holders of the same blocks', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
 
   it('come to the same, whatever happened to each of them and in whatever order they hear of it', () =>
     fc.assert(
@@ -128,7 +128,7 @@ describe('holders of the same blocks', function () {
 });
 
 describe('a holder whose clock was days ahead', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   const hour = 3_600_000;
 
   it('comes to the same as the others once it is put right, and nothing becomes undeletable', () =>

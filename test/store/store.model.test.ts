@@ -218,7 +218,7 @@ const commands: fc.Arbitrary<Command>[] = [
 ];
 
 describe('the stores in memory and on disk', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   const scratch = new Scratch();
   afterEach(() => scratch.clear());
 
