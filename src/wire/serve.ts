@@ -5,7 +5,8 @@
 import { assert, PeerStoreError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { BodyMemory } from './body-memory.js';
-import { isMethodName, type MethodName, methods, type MethodSpec, type RequestOf } from './catalogue.js';
+import { isMethodName, type MethodName, methods, type RequestOf } from './catalogue.js';
+import type { MethodSpec } from './method-spec.js';
 import { toWireError } from './errors.js';
 import { encodeFrame, type RequestHeader } from './frame.js';
 import type { Identity } from './identity.js';

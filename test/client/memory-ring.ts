@@ -27,6 +27,7 @@ import type { Store } from '../../src/store/store.js';
 import type { UserIdentity } from '../../src/wire/identity.js';
 import { type Fault, type MemoryMessage, MemoryNetwork } from '../../src/wire/memory.js';
 import type { Transport } from '../../src/wire/transport.js';
+import type { World } from '../sim/world.js';
 
 /** Quick, so that a ring is in order soon after a change. */
 const intervals: UpkeepIntervals = {
@@ -187,10 +188,16 @@ export class MemoryRing {
 
   /** A client. */
   async session(device: Device, options: Partial<SessionOptions> = {}): Promise<Session> {
-    const transport = this.transport(device);
-    const session = await openSession({
+    const session = await this.unregistered(device, options);
+    await registerDevice(session, hostname());
+    return session;
+  }
+
+  /** A client as after an init that was cut off before the device was registered. */
+  unregistered(device: Device, options: Partial<SessionOptions> = {}): Promise<Session> {
+    return openSession({
       keys: device.keys,
-      transport,
+      transport: this.transport(device),
       entries: this.peers.map(({ address }) => ({ address })),
       clock: systemClock,
       random: seededRandom(7),
@@ -198,8 +205,6 @@ export class MemoryRing {
       retryForMs: 5_000,
       ...options,
     });
-    await registerDevice(session, hostname());
-    return session;
   }
 
   transport(device: Device): Transport {
@@ -215,6 +220,25 @@ export class MemoryRing {
     for (const transport of this.#transports) await transport.close();
     await Promise.all(this.peers.map(({ node }) => node.stop()));
   }
+}
+
+/** A client of a ring in a simulated world. */
+export function sessionIn(
+  world: World,
+  { keys, identity }: Device,
+  options: Partial<SessionOptions> = {},
+): Promise<Session> {
+  return world.clock.run(
+    openSession({
+      keys,
+      transport: world.network.transport(identity),
+      entries: world.peers.map(({ address }) => ({ address })),
+      clock: world.clock,
+      random: seededRandom(7),
+      log: silentLogger,
+      ...options,
+    }),
+  );
 }
 
 /** A user's device: its keys, and what it proves to peers. */

@@ -4,7 +4,6 @@ import { bytesEqual, toHex } from '../../src/base/bytes.js';
 import { type Clock, systemClock } from '../../src/base/clock.js';
 import { PeerStoreError } from '../../src/base/errors.js';
 import { limits } from '../../src/base/limits.js';
-import { silentLogger } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import { loadCatalogs } from '../../src/client/catalog.js';
 import { headRecordId } from '../../src/client/head-record.js';
@@ -13,13 +12,13 @@ import { loadForCertain } from '../../src/client/live-set.js';
 import { profileRecord } from '../../src/client/profile.js';
 import { prune, type PruneOptions } from '../../src/client/prune.js';
 import { rootOf, rootsOfHead } from '../../src/client/reachable.js';
-import { openSession, type Session } from '../../src/client/session.js';
+import type { Session } from '../../src/client/session.js';
 import { touchAll } from '../../src/client/touch.js';
 import { hashToId, type Id } from '../../src/ring/identifier.js';
 import { codeOf } from '../archive/support.js';
 import { failureOf } from '../wire/helpers.js';
 import { World } from '../sim/world.js';
-import { MemoryRing, testDevice } from './memory-ring.js';
+import { MemoryRing, sessionIn, testDevice } from './memory-ring.js';
 import { addSmallSnapshot } from './small-snapshot.js';
 
 const minuteMs = 60_000;
@@ -51,19 +50,11 @@ describe('a prune in doubt', () => {
       const world = new World({ seed });
       await world.grow(3);
       await world.untilIdeal();
-      const session = (device: number, entries = world.peers): Promise<Session> => {
-        const { keys, identity } = testDevice(1, device);
-        return world.clock.run(
-          openSession({
-            keys,
-            transport: world.network.transport(identity),
-            entries: entries.map(({ address }) => ({ address })),
-            clock: world.clock,
-            random: seededRandom(seed + device),
-            log: silentLogger,
-          }),
-        );
-      };
+      const session = (device: number, entries = world.peers): Promise<Session> =>
+        sessionIn(world, testDevice(1, device), {
+          entries: entries.map(({ address }) => ({ address })),
+          random: seededRandom(seed + device),
+        });
       const held = async (): Promise<number> => {
         const counts = await Promise.all(
           world.peers.map(
@@ -174,24 +165,10 @@ describe('a prune in doubt', () => {
     });
 
     it('refuses when the profile is not there, or does not name this device', async () => {
-      const stranger = await openSession({
-        keys: testDevice(user + 1000).keys,
-        transport: ring.transport(testDevice(user + 1000)),
-        entries: ring.peers.map(({ address }) => ({ address })),
-        clock: systemClock,
-        random: seededRandom(1),
-        log: silentLogger,
-      });
+      const stranger = await ring.unregistered(testDevice(user + 1000));
       await expectRefusal(stranger, 'UNSETTLED', /no list of your devices/);
       await addSmallSnapshot(session, 1);
-      const second = await openSession({
-        keys: testDevice(user, 2).keys,
-        transport: ring.transport(testDevice(user, 2)),
-        entries: ring.peers.map(({ address }) => ({ address })),
-        clock: systemClock,
-        random: seededRandom(1),
-        log: silentLogger,
-      });
+      const second = await ring.unregistered(testDevice(user, 2));
       await expectRefusal(second, 'UNSETTLED', /does not name this one/);
     });
 
@@ -204,14 +181,7 @@ describe('a prune in doubt', () => {
 
     it('keeps what a device needs that was not in the profile before its first backup', async () => {
       await addSmallSnapshot(session, 1);
-      const late = await openSession({
-        keys: testDevice(user, 2).keys,
-        transport: ring.transport(testDevice(user, 2)),
-        entries: ring.peers.map(({ address }) => ({ address })),
-        clock: systemClock,
-        random: seededRandom(1),
-        log: silentLogger,
-      });
+      const late = await ring.unregistered(testDevice(user, 2));
       const { id } = await addSmallSnapshot(late, 2);
       expect((await pruned(session)).freed.blocks).to.equal(0);
       expect((await loadCatalogs(session)).snapshots.map((one) => one.id)).to.include(id);

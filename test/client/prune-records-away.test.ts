@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 
 import { limits } from '../../src/base/limits.js';
-import { silentLogger } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import { loadCompressor } from '../../src/archive/compress.js';
 import { loadSnapshots } from '../../src/client/catalog.js';
@@ -9,11 +8,11 @@ import { headRecordId } from '../../src/client/head-record.js';
 import { profileRecord } from '../../src/client/profile.js';
 import { prune } from '../../src/client/prune.js';
 import type { SeenRecords } from '../../src/client/seen-records.js';
-import { openSession, type Session } from '../../src/client/session.js';
+import type { Session } from '../../src/client/session.js';
 import type { Id } from '../../src/ring/identifier.js';
 import { failureOf } from '../wire/helpers.js';
 import { World } from '../sim/world.js';
-import { testDevice } from './memory-ring.js';
+import { sessionIn, testDevice } from './memory-ring.js';
 import { addSmallSnapshot } from './small-snapshot.js';
 
 const minuteMs = 60_000;
@@ -43,20 +42,12 @@ describe('while all holders of a list are away', function () {
       const others = [profileRecord(keys), headRecordId(testDevice(one, 2).keys.device.publicKey)];
       return others.every((key) => holdersOf(key) !== list);
     })!;
-    const session = (device: number, entries = world.peers, seen?: SeenRecords): Promise<Session> => {
-      const { keys, identity } = testDevice(user, device);
-      return world.clock.run(
-        openSession({
-          keys,
-          transport: world.network.transport(identity),
-          entries: entries.map(({ address }) => ({ address })),
-          clock: world.clock,
-          random: seededRandom(seed + device),
-          log: silentLogger,
-          ...(seen === undefined ? {} : { seen }),
-        }),
-      );
-    };
+    const session = (device: number, entries = world.peers, seen?: SeenRecords): Promise<Session> =>
+      sessionIn(world, testDevice(user, device), {
+        entries: entries.map(({ address }) => ({ address })),
+        random: seededRandom(seed + device),
+        ...(seen === undefined ? {} : { seen }),
+      });
     const split = (key: Id) => {
       const holders = new Set(world.trueHolders(key, 3).map(({ id }) => id));
       const away = world.peers.filter(({ id }) => holders.has(id));

@@ -3,14 +3,12 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { systemClock } from '../../src/base/clock.js';
 import { PeerStoreError } from '../../src/base/errors.js';
-import { silentLogger } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import { loadCatalogs, loadSnapshots } from '../../src/client/catalog.js';
 import { headRecordId } from '../../src/client/head-record.js';
 import { loadProfile, registerDevice } from '../../src/client/profile.js';
-import { openSession, type Session } from '../../src/client/session.js';
+import type { Session } from '../../src/client/session.js';
 import { recordId } from '../../src/identity/record.js';
 import { codeOf } from '../archive/support.js';
 import { temporaryDirectory } from '../fixtures/temporary.js';
@@ -25,20 +23,11 @@ describe("a device's place in the profile", () => {
   });
   after(() => ring.stop());
 
-  /** As after an init that was cut off before the device was registered. */
-  function unregistered(user: number, device: number): Promise<Session> {
-    const { keys } = testDevice(user, device);
-    return openSession({
-      keys,
+  const unregistered = (user: number, device: number): Promise<Session> =>
+    ring.unregistered(testDevice(user, device), {
       deviceName: `device ${device}`,
-      transport: ring.transport(testDevice(user, device)),
-      entries: ring.peers.map(({ address }) => ({ address })),
-      clock: systemClock,
       random: seededRandom(device),
-      log: silentLogger,
-      retryForMs: 5_000,
     });
-  }
 
   const namesOf = async (session: Session): Promise<string[]> =>
     (await loadProfile(session)).devices.map(({ name }) => name).sort();

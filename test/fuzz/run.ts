@@ -6,8 +6,9 @@
 import { parseArgs } from 'node:util';
 
 import { showCount } from '../../src/cli/units.js';
+import { addToCorpus } from './corpus.js';
 import { targets } from './targets/index.js';
-import { addToCorpus, fuzzWatched } from './watched.js';
+import { fuzzWatched } from './watched.js';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -2,14 +2,11 @@
  * Fuzzing in a thread of its own, watched from outside: reading an input may never end, or take all memory, and even so it
  * has to be known which input it was. The thread writes each input into memory that both share before it reads it.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 import { messageOf } from '../../src/base/errors.js';
 import { seededRandom } from '../../src/base/random.js';
-import { root } from '../e2e/harness.js';
+import { corpusOf } from './corpus.js';
 import { Coverage } from './coverage.js';
 import { fuzz } from './fuzzer.js';
 import { targetOf } from './targets/index.js';
@@ -80,31 +77,6 @@ export function fuzzWatched(options: WatchedOptions): Promise<WatchedReport> {
       }
     });
   });
-}
-
-/** Inputs that were found before, and are read first: what was once a finding stays mended. */
-export function corpusOf(target: string): readonly Uint8Array[] {
-  const directory = corpusDirectory(target);
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .sort()
-    .map((name) => readFileSync(join(directory, name)));
-}
-
-/** Adds inputs to the corpus. @returns the path of the last one. */
-export function addToCorpus(target: string, inputs: readonly Uint8Array[]): string {
-  const directory = corpusDirectory(target);
-  mkdirSync(directory, { recursive: true });
-  let path = directory;
-  for (const input of inputs) {
-    path = join(directory, createHash('sha256').update(input).digest('hex').slice(0, 16));
-    writeFileSync(path, input);
-  }
-  return path;
-}
-
-function corpusDirectory(target: string): string {
-  return join(root, 'test/fuzz/corpus', target);
 }
 
 async function work(): Promise<void> {

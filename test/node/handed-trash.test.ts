@@ -116,18 +116,9 @@ describe('node: trash that is handed on', () => {
     const { world } = town;
     const peer = world.live[1]!;
     await discard(town, 400, (holders) => (holders.includes(peer) ? [] : [peer, ...holders]));
-    world.faults.delayMs = (from) => (from === peer.address ? 2_000 : 1);
-    let lookedAtMs = world.clock.monotonicMs();
-    let longestMs = 0;
-    world.fault = ({ kind, method, from }) => {
-      if (kind === 'request' && method === 'compareRanges' && from === peer.address) {
-        longestMs = Math.max(longestMs, world.clock.monotonicMs() - lookedAtMs);
-        lookedAtMs = world.clock.monotonicMs();
-      }
-      return undefined;
-    };
+    const longestMs = town.slowDown(peer);
     await world.clock.runFor(30 * minuteMs);
-    expect(longestMs).to.be.at.most(limits.repairSliceMs + 60_000);
+    expect(longestMs()).to.be.at.most(limits.repairSliceMs + 60_000);
     expect((await peer.store.fingerprint(allKeys)).count).to.be.lessThan(300);
   });
 });

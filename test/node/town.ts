@@ -67,4 +67,20 @@ export class Town {
     for (const peer of this.world.peers) if ((await peer.store.getBlock(id)) !== undefined) found.push(peer);
     return found;
   }
+
+  /** Whatever a peer sends takes two seconds from now on. @returns how long it has at the most not compared its keys. */
+  slowDown(peer: SimulatedPeer): () => number {
+    const { clock, faults } = this.world;
+    faults.delayMs = (from) => (from === peer.address ? 2_000 : 1);
+    let lookedAtMs = clock.monotonicMs();
+    let longestMs = 0;
+    this.world.fault = ({ kind, method, from }) => {
+      if (kind === 'request' && method === 'compareRanges' && from === peer.address) {
+        longestMs = Math.max(longestMs, clock.monotonicMs() - lookedAtMs);
+        lookedAtMs = clock.monotonicMs();
+      }
+      return undefined;
+    };
+    return () => longestMs;
+  }
 }
