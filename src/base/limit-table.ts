@@ -334,7 +334,7 @@ export const limitTable = Object.freeze({
   archivePackPlainBytes: 16 * MiB,
   /** Chunks of one file on their way while the next is read. */
   archiveChunksAhead: 16,
-  /** Threads that help a backup: each takes 30 MB. With two, bytes that compress come as fast as networks are. */
+  /** Threads that help a backup, at most: there is one less than there are cores. Each takes about 30 MB. */
   backupThreads: 2,
   /** They are started when so many bytes have been sealed without them; a small file that is read counts as some. */
   threadsFromBytes: 4 * MiB,
